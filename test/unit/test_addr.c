@@ -1,0 +1,95 @@
+#include "core/addr.h"
+
+#include "unit.h"
+
+#include <string.h>
+
+static void ipv4_and_ipv6_survive_a_round_trip(void **state)
+{
+        static const char *const texts[] = {"10.1.1.1", "255.255.255.255", "fd00:1:1::1", "::"};
+        char text[ADDR_TEXT_SIZE];
+        struct addr addr;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+                assert_int_equal(addr_parse(texts[i], &addr), 0);
+                assert_string_equal(addr_format(&addr, text), texts[i]);
+        }
+}
+
+static void what_is_no_address_is_refused(void **state)
+{
+        static const char *const texts[] = {"", "10.1.1", "10.1.1.256", "10.1.1.1 ", "fe80::1%eth0", "web"};
+        struct addr addr;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+                assert_true(addr_parse(texts[i], &addr) < 0);
+}
+
+static void ipv4_sorts_before_ipv6_and_numerically(void **state)
+{
+        static const char *const sorted[] = {"9.0.0.1", "10.0.0.1", "10.0.0.2", "::1", "fd00::"};
+        struct addr a, b;
+
+        (void)state;
+        for (size_t i = 1; i < sizeof(sorted) / sizeof(*sorted); i++) {
+                assert_int_equal(addr_parse(sorted[i - 1], &a), 0);
+                assert_int_equal(addr_parse(sorted[i], &b), 0);
+                assert_true(addr_compare(&a, &b) < 0);
+                assert_true(addr_compare(&b, &a) > 0);
+        }
+}
+
+static void next_address_carries_and_ends_with_the_family(void **state)
+{
+        char text[ADDR_TEXT_SIZE];
+        struct addr addr;
+
+        (void)state;
+        assert_int_equal(addr_parse("10.1.255.255", &addr), 0);
+        assert_true(addr_next(&addr));
+        assert_string_equal(addr_format(&addr, text), "10.2.0.0");
+        assert_int_equal(addr_parse("255.255.255.255", &addr), 0);
+        assert_false(addr_next(&addr));
+}
+
+static void prefix_with_host_bits_or_a_bad_length_is_refused(void **state)
+{
+        static const char *const texts[] = {"10.1.1.1/24", "10.1.1.0/33", "10.1.1.0", "10.1.1.0/",
+                                            "10.1.1.0/2x", "fd00::1/112", "::/129",   "/24"};
+        struct prefix prefix;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+                assert_true(prefix_parse(texts[i], &prefix) < 0);
+}
+
+static void prefix_contains_its_own_and_no_other(void **state)
+{
+        struct prefix prefix;
+        struct addr addr;
+
+        (void)state;
+        assert_int_equal(prefix_parse("10.1.1.0/25", &prefix), 0);
+        assert_int_equal(addr_parse("10.1.1.127", &addr), 0);
+        assert_true(prefix_contains(&prefix, &addr));
+        assert_int_equal(addr_parse("10.1.1.128", &addr), 0);
+        assert_false(prefix_contains(&prefix, &addr));
+        assert_int_equal(addr_parse("::", &addr), 0);
+        assert_false(prefix_contains(&prefix, &addr));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(ipv4_and_ipv6_survive_a_round_trip),
+            cmocka_unit_test(what_is_no_address_is_refused),
+            cmocka_unit_test(ipv4_sorts_before_ipv6_and_numerically),
+            cmocka_unit_test(next_address_carries_and_ends_with_the_family),
+            cmocka_unit_test(prefix_with_host_bits_or_a_bad_length_is_refused),
+            cmocka_unit_test(prefix_contains_its_own_and_no_other),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

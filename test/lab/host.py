@@ -37,7 +37,7 @@ class Host:
         self.clients = {}   # id → socket
         self.buffers = {}   # id → bytes received and not yet a whole line
         self.next_id = 0
-        self.boot = []      # what the guest said of its start, for late clients
+        self.held = []      # for the guest, until it listens; None from then on
         self.line, guest_end = socket.socketpair()
         console = open(f"{options.dir}/console.log", "wb")
         self.guest = subprocess.Popen(kernel_command(options, guest_end.fileno()), stdin=subprocess.DEVNULL,
@@ -49,7 +49,10 @@ class Host:
         self.listener.listen()
 
     def to_guest(self, message):
-        self.line.sendall(json.dumps(message).encode() + b"\n")
+        if self.held is None:
+            self.line.sendall(json.dumps(message).encode() + b"\n")
+        else:
+            self.held.append(message)
 
     def accept(self):
         client, _ = self.listener.accept()
@@ -77,6 +80,10 @@ class Host:
     def from_guest(self, line):
         message = json.loads(line)
         number = message["id"]
+        if self.held is not None:
+            held, self.held = self.held, None
+            for waiting in held:
+                self.to_guest(waiting)
         if number == "boot":
             with open(f"{self.options.dir}/boot.log", "a", encoding="utf-8") as log:
                 log.write(message.get("out") or f"boot ended with status {message['exit']}\n")

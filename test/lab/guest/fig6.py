@@ -19,6 +19,9 @@ ROUTER, REFLECTOR, CLIENT = "10.0.0.110", "10.0.0.109", "192.168.1.2"
 VIP = "10.1.1.1"
 POOL = "10.1.1.0/24"
 
+LBS = ("lb1", "lb2")
+WEBS = ("web1", "web2", "web3")
+
 LOOPBACK = "link set lo up"
 
 
@@ -34,6 +37,10 @@ class Pod(Machine):
         Machine(self.node).ip([f"link add {self.name} master cni0 up type veth peer name eth0 netns {self.netns}"])
         self.ip([LOOPBACK, "link set eth0 up", f"addr add {self.address}/24 dev eth0",
                  f"route add default via {self.gateway}"])
+
+    def link(self, up):
+        """Without its link the pod is silent: the node drops what it sends, and nobody tells its peers."""
+        Machine(self.node).ip([f"link set {self.name} {'up' if up else 'down'}"])
 
 
 def lb_pod(name):
@@ -85,8 +92,12 @@ def start_routers(router, reflector):
 def start_web(name):
     pod = web_pod(name)
     pod.connect()
-    pod.start("nginx", ["nginx", "-c", pod.write("nginx.conf", NGINX_CONF % (name, name))])
+    start_nginx(pod)
     return pod
+
+
+def start_nginx(pod):
+    pod.start("nginx", ["nginx", "-c", pod.write("nginx.conf", NGINX_CONF.replace("NAME", pod.name))])
 
 
 def start_lb(name):
@@ -109,14 +120,20 @@ def start_containers(pod):
                        "-p", "/run/coracle/k.pid", "-c", "/run/coracle/c.pid"], container=True)
 
 
+def kill_containers(pod):
+    """What is left when a pod is killed: its network namespace, which another pod of that name will get anew."""
+    for daemon in pod.daemons():
+        pod.kill(daemon)
+
+
 NGINX_CONF = """daemon off; master_process off; pid /run/nginx.pid; error_log stderr;
 events { worker_connections 512; }
 http {
     access_log off;
-    client_body_temp_path /tmp/%s.body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
-    uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+    client_body_temp_path /run/body; proxy_temp_path /run/proxy; fastcgi_temp_path /run/fastcgi;
+    uwsgi_temp_path /run/uwsgi; scgi_temp_path /run/scgi;
     keepalive_timeout 0;
-    server { listen 80; location / { return 200 "%s\\n"; } }
+    server { listen 80; location / { return 200 "NAME\\n"; } }
 }
 """
 
@@ -135,11 +152,11 @@ def start():
     say("start")
     router, reflector = start_hosts()
     say("hosts are cabled")
-    for name in ("lb1", "lb2"):
+    for name in LBS:
         start_lb(name)
         say(f"{name} started")
     start_routers(router, reflector)
     say("routers started")
-    for name in ("web1", "web2", "web3"):
+    for name in WEBS:
         start_web(name)
     say("web pods started")

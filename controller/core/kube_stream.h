@@ -24,12 +24,11 @@ struct kube_event {
         json_t *object;               /* borrowed during the callback */
         const char *resource_version; /* of the object; NULL in an ERROR */
         int error_code;               /* of an ERROR's Status, e.g. 410; else 0 */
-        const char *error_message;
+        const char *error_message;    /* of an ERROR's Status, "" if it has none; else NULL */
 };
 
 struct kube_stream {
-        struct strbuf line; /* the incomplete rest */
-        size_t scanned;     /* bytes of it known to hold no newline */
+        struct strbuf line; /* the incomplete rest; holds no newline */
 };
 
 /* Feeds bytes. Calls `event` for each complete line; a negative return of it ends the feed and is returned.

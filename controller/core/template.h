@@ -8,6 +8,8 @@
  *
  * - A name that is not in the view is an error with file:line, never an empty text.
  * - Names are looked up in the innermost context only; `../name` goes one context out, and may be repeated.
+ * - An object, a string, a number and each element of an array is the context inside its section; `true` is
+ *   not: there the names stay those of the outside.
  * - Nothing is escaped: the output is not HTML. {{{name}}} and {{&name}} are the same as {{name}}.
  * - Section, inverted, closing and comment tags that stand alone on a line take the line with them.
  * - Partials, lambdas and set-delimiter tags are errors.

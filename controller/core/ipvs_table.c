@@ -1,0 +1,347 @@
+#include "core/ipvs_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_FIELDS 6
+
+/* Splits at blanks, in place. Returns the number of fields, at most LINE_FIELDS; the rest of the line is
+ * ignored. */
+static size_t split(char *line, char *fields[static LINE_FIELDS])
+{
+        size_t count = 0;
+        char *save = NULL;
+
+        for (char *field = strtok_r(line, " \t", &save); field && count < LINE_FIELDS;
+             field = strtok_r(NULL, " \t", &save))
+                fields[count++] = field;
+        return count;
+}
+
+static int parse_number(const char *text, int base, unsigned long max, unsigned long *out)
+{
+        char *end;
+        unsigned long value;
+
+        if (!strchr("0123456789abcdefABCDEF", text[0]) || !text[0])
+                return -EINVAL;
+        errno = 0;
+        value = strtoul(text, &end, base);
+        if (errno || *end || value > max)
+                return -EINVAL;
+        *out = value;
+        return 0;
+}
+
+/* "0A010101:0050" or "[fd00:0001:…]:0050", all hexadecimal, IPv4 as a number. */
+static int parse_endpoint(char *text, struct addr *addr, uint16_t *port)
+{
+        char *colon = strrchr(text, ':');
+        unsigned long number, port_number;
+
+        if (!colon)
+                return -EINVAL;
+        *colon = '\0';
+        if (parse_number(colon + 1, 16, 65535, &port_number) < 0)
+                return -EINVAL;
+        if (text[0] == '[' && colon > text + 1 && colon[-1] == ']') {
+                colon[-1] = '\0';
+                if (addr_parse(text + 1, addr) < 0 || addr->family != AF_INET6)
+                        return -EINVAL;
+        } else {
+                if (strlen(text) != 8 || parse_number(text, 16, UINT32_MAX, &number) < 0)
+                        return -EINVAL;
+                *addr = (struct addr){.family = AF_INET};
+                for (int i = 0; i < 4; i++)
+                        addr->bytes[i] = (uint8_t)(number >> (24 - 8 * i));
+        }
+        *port = (uint16_t)port_number;
+        return 0;
+}
+
+static int parse_protocol(const char *text, enum protocol *out)
+{
+        for (enum protocol p = PROTOCOL_TCP; p <= PROTOCOL_SCTP; p++) {
+                if (strcmp(text, protocol_name(p)) == 0) {
+                        *out = p;
+                        return 0;
+                }
+        }
+        return -EINVAL;
+}
+
+/* TCP  0A010101:0050 rr … */
+static int parse_virtual(char *fields[static LINE_FIELDS], size_t count, struct ipvs_virtual *out)
+{
+        struct ipvs_virtual virtual = {0};
+
+        if (count < 3 || parse_protocol(fields[0], &virtual.protocol) < 0 ||
+            parse_endpoint(fields[1], &virtual.vip, &virtual.port) < 0 ||
+            strlen(fields[2]) >= sizeof(virtual.scheduler))
+                return -EINVAL;
+        memcpy(virtual.scheduler, fields[2], strlen(fields[2]) + 1);
+        *out = virtual;
+        return 0;
+}
+
+/* -> AC100101:0050 Masq 1 0 0 */
+static int parse_real(char *fields[static LINE_FIELDS], size_t count, struct ipvs_real *out)
+{
+        struct ipvs_real real = {0};
+        unsigned long weight, active, inactive;
+
+        if (count < 6 || parse_endpoint(fields[1], &real.addr, &real.port) < 0 ||
+            parse_number(fields[3], 10, UINT32_MAX, &weight) < 0 ||
+            parse_number(fields[4], 10, UINT32_MAX, &active) < 0 ||
+            parse_number(fields[5], 10, UINT32_MAX, &inactive) < 0)
+                return -EINVAL;
+        real.forwarding_known = strcmp(fields[2], "Masq") == 0 || strcmp(fields[2], "Tunnel") == 0;
+        real.forwarding = fields[2][0] == 'T' ? FORWARDING_TUNNEL : FORWARDING_NAT;
+        real.weight = (uint32_t)weight;
+        real.active = (uint32_t)active;
+        real.inactive = (uint32_t)inactive;
+        *out = real;
+        return 0;
+}
+
+static int compare_virtuals(const void *a, const void *b)
+{
+        const struct ipvs_virtual *x = a, *y = b;
+        int order = addr_compare(&x->vip, &y->vip);
+
+        if (!order)
+                order = (int)x->protocol - (int)y->protocol;
+        return order ? order : (int)x->port - (int)y->port;
+}
+
+static int compare_reals(const void *a, const void *b)
+{
+        const struct ipvs_real *x = a, *y = b;
+        int order = addr_compare(&x->addr, &y->addr);
+
+        return order ? order : (int)x->port - (int)y->port;
+}
+
+/* One line into the table; `mine` tells whether real servers that follow belong to a service of the table. */
+static int parse_line(char *line, struct ipvs_table *table, bool *mine)
+{
+        char *fields[LINE_FIELDS];
+        size_t count = split(line, fields);
+
+        if (!count)
+                return 0;
+        if (strcmp(fields[0], "FWM") == 0) {
+                *mine = false;
+                return 0;
+        }
+        if (strcmp(fields[0], "->") != 0) {
+                *mine = true;
+                if (parse_virtual(fields, count, &table->virtuals[table->n_virtuals]) < 0)
+                        return -EINVAL;
+                table->virtuals[table->n_virtuals++].reals = table->reals + table->n_reals;
+                return 0;
+        }
+        if (!*mine)
+                return 0;
+        if (!table->n_virtuals || parse_real(fields, count, &table->reals[table->n_reals]) < 0)
+                return -EINVAL;
+        table->n_reals++;
+        table->virtuals[table->n_virtuals - 1].n_reals++;
+        return 0;
+}
+
+/* The three header lines: version, and the columns of services and servers. */
+static const char *skip_header(const char *text)
+{
+        for (int i = 0; i < 3 && text; i++) {
+                text = strchr(text, '\n');
+                text = text ? text + 1 : NULL;
+        }
+        return text;
+}
+
+int ipvs_table_parse(const char *text, struct ipvs_table *out, struct error *error)
+{
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+        _cleanup_free_ char *copy = NULL;
+        size_t lines = 1, number = 3;
+        char *save = NULL;
+        bool mine = false;
+
+        if (strncmp(text, "IP Virtual Server", 17) != 0)
+                return error_set(error, "/proc/net/ip_vs", "this is not an IPVS table");
+        text = skip_header(text);
+        copy = strdup(text ? text : "");
+        if (!copy)
+                return error_oom(error);
+        for (const char *c = copy; *c; c++)
+                lines += *c == '\n';
+        table.virtuals = calloc(lines, sizeof(*table.virtuals));
+        table.reals = calloc(lines, sizeof(*table.reals));
+        if (!table.virtuals || !table.reals)
+                return error_oom(error);
+        for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                number++;
+                if (parse_line(line, &table, &mine) < 0)
+                        return error_set_line(error, "/proc/net/ip_vs", number, "cannot be understood");
+        }
+        for (size_t i = 0; i < table.n_virtuals; i++)
+                qsort(table.virtuals[i].reals, table.virtuals[i].n_reals, sizeof(*table.reals),
+                      compare_reals);
+        qsort(table.virtuals, table.n_virtuals, sizeof(*table.virtuals), compare_virtuals);
+        *out = table;
+        table = (struct ipvs_table){0};
+        return 0;
+}
+
+void ipvs_table_clear(struct ipvs_table *table)
+{
+        free(table->virtuals);
+        free(table->reals);
+        *table = (struct ipvs_table){0};
+}
+
+static int compare_to_key(const struct ipvs_virtual *virtual, const struct virtual_server *key)
+{
+        struct virtual_server other = {
+            .vip = virtual->vip, .protocol = virtual->protocol, .port = virtual->port};
+
+        return virtual_server_compare(&other, key);
+}
+
+const struct ipvs_virtual *ipvs_table_find(const struct ipvs_table *table, const struct virtual_server *key)
+{
+        size_t low = 0, high = table->n_virtuals;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = compare_to_key(&table->virtuals[middle], key);
+
+                if (order == 0)
+                        return &table->virtuals[middle];
+                if (order > 0)
+                        high = middle;
+                else
+                        low = middle + 1;
+        }
+        return NULL;
+}
+
+/* ---- comparison ---- */
+
+static int compare_real_to_plan(const struct ipvs_real *real, const struct real_server *rs)
+{
+        int order = addr_compare(&real->addr, &rs->addr);
+
+        return order ? order : (int)real->port - (int)rs->port;
+}
+
+static const char *check_real(const struct ipvs_real *real, const struct real_server *rs,
+                              enum forwarding forwarding)
+{
+        if (!real->forwarding_known || real->forwarding != forwarding)
+                return "a real server has another forwarding method";
+        if (real->weight != rs->weight)
+                return "a real server has another weight";
+        return NULL;
+}
+
+/* Merge walk over both lists of real servers. Returns what differs, in words, or NULL. */
+static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, const struct virtual_server *vs,
+                                         bool checked, struct ipvs_vip_state *state)
+{
+        const char *difference = NULL;
+        size_t i = 0, j = 0;
+
+        while (i < virtual->n_reals || j < vs->n_real_servers) {
+                int order = i == virtual->n_reals ? 1
+                            : j == vs->n_real_servers
+                                ? -1
+                                : compare_real_to_plan(&virtual->reals[i], &vs->real_servers[j]);
+                const struct ipvs_real *real = order <= 0 ? &virtual->reals[i++] : NULL;
+                const struct real_server *rs = order >= 0 ? &vs->real_servers[j++] : NULL;
+                const char *found = NULL;
+
+                if (real) {
+                        state->up += real->weight > 0;
+                        state->draining += real->weight == 0;
+                        state->active += real->active;
+                }
+                if (real && rs)
+                        found = check_real(real, rs, vs->forwarding);
+                else if (real)
+                        found = "a real server is not in the plan";
+                else if (checked && rs->weight)
+                        state->down++; /* its health check took it out */
+                else
+                        found = "a real server is missing";
+                if (found)
+                        difference = found;
+        }
+        return difference;
+}
+
+static const char *compare_virtual(const struct ipvs_virtual *virtual, const struct plan *plan,
+                                   const struct virtual_server *vs, struct ipvs_vip_state *state)
+{
+        const char *difference;
+
+        if (!virtual)
+                return "is missing";
+        difference = compare_reals_to_plan(virtual, vs, plan_is_checked(plan, vs), state);
+        if (strcmp(virtual->scheduler, plan->services[vs->service].scheduler) != 0)
+                return "has another scheduler";
+        return difference;
+}
+
+static void describe(struct error *difference, const struct addr *vip, enum protocol protocol, uint16_t port,
+                     const char *what)
+{
+        char text[ADDR_TEXT_SIZE], where[sizeof(difference->where)];
+
+        if (!difference || difference->what[0])
+                return;
+        (void)snprintf(where, sizeof(where), "%s [%s]:%u", protocol_name(protocol), addr_format(vip, text),
+                       port);
+        (void)error_set(difference, where, "%s", what);
+}
+
+size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *plan,
+                          struct ipvs_vip_state *states, struct error *difference)
+{
+        size_t i = 0, j = 0, v = 0, differences = 0;
+
+        for (size_t k = 0; k < plan->n_vips; k++)
+                states[k] = (struct ipvs_vip_state){.matches = true};
+        while (i < table->n_virtuals || j < plan->n_virtual_servers) {
+                const struct ipvs_virtual *virtual = i < table->n_virtuals ? &table->virtuals[i] : NULL;
+                const struct virtual_server *vs =
+                    j < plan->n_virtual_servers ? &plan->virtual_servers[j] : NULL;
+                int order = !virtual ? 1 : !vs ? -1 : compare_to_key(virtual, vs);
+                const struct addr *vip = order < 0 ? &virtual->vip : &vs->vip;
+                struct ipvs_vip_state ignored = {0}, *state = &ignored;
+                const char *found;
+
+                while (v < plan->n_vips && addr_compare(&plan->vips[v].addr, vip) < 0)
+                        v++;
+                if (v < plan->n_vips && addr_equal(&plan->vips[v].addr, vip))
+                        state = &states[v];
+                if (order < 0) {
+                        found = "is not in the plan";
+                        describe(difference, vip, virtual->protocol, virtual->port, found);
+                } else {
+                        found = compare_virtual(order == 0 ? virtual : NULL, plan, vs, state);
+                        if (found)
+                                describe(difference, vip, vs->protocol, vs->port, found);
+                }
+                if (found) {
+                        state->matches = false;
+                        differences++;
+                }
+                i += order <= 0;
+                j += order >= 0;
+        }
+        return differences;
+}

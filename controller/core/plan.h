@@ -1,0 +1,93 @@
+/* From what the cluster says (model) and what the operator decided (config) to what the kernel should hold.
+ *
+ * The result is deterministic: the same objects in any order give the same plan, and so every LB pod of a
+ * fleet builds the same tables (mh depends on the order of real servers).
+ */
+#pragma once
+
+#include "core/config.h"
+#include "core/model.h"
+
+struct real_server {
+        struct addr addr;
+        uint16_t port;
+        uint8_t weight; /* 1, or 0 while draining: no new connections, established ones stay */
+};
+
+/* A Service of ours with its options resolved. */
+struct plan_service {
+        char *name;     /* namespace/name */
+        char *template; /* NULL: the default one */
+        const char *scheduler;
+        enum forwarding forwarding;
+        struct health_check health_check;
+        uint32_t persistence_timeout_s; /* 0: none */
+};
+
+struct virtual_server {
+        struct addr vip;
+        uint16_t port;
+        enum protocol protocol;
+        enum forwarding forwarding;       /* the service's, or nat where tunnel is impossible */
+        size_t service;                   /* index into plan.services */
+        struct real_server *real_servers; /* sorted by address and port, at least one */
+        size_t n_real_servers;
+};
+
+/* An address of a Service, with or without anything behind it. */
+struct plan_vip {
+        struct addr addr;
+        size_t service; /* index into plan.services; with a shared address the first of them */
+};
+
+/* What could not be done as asked; becomes an Event on the Service. */
+struct problem {
+        char *service;      /* namespace/name */
+        const char *reason; /* static, CamelCase as in Events */
+        char *message;
+};
+
+struct plan {
+        struct plan_service *services; /* sorted by namespace and name */
+        size_t n_services;
+        struct virtual_server *virtual_servers; /* sorted by vip, protocol and port */
+        size_t n_virtual_servers;
+        struct plan_vip *vips; /* sorted, each address once */
+        size_t n_vips;
+        struct problem *problems; /* in the order of services */
+        size_t n_problems;
+};
+
+enum plan_addresses {
+        PLAN_ADDRESSES_STATUS,   /* only what status says: someone else assigns */
+        PLAN_ADDRESSES_ALLOCATE, /* services without status get an address here: render, --objects */
+};
+
+/* Builds the plan. `model` must be sorted. Returns 0 and *out, to be freed with plan_free, or -ENOMEM:
+ * whatever is wrong with an object becomes a problem and a default, never a failure. The plan borrows
+ * nothing. */
+int plan_build(const struct config *config, const struct model *model, enum plan_addresses addresses,
+               struct plan **out);
+
+/* NULL is fine. */
+void plan_free(struct plan *plan);
+DEFINE_CLEANUP(struct plan *, plan_free)
+#define _cleanup_plan_ _cleanup_(plan_free_p)
+
+/* Adds a problem. `reason` must be static. 0 or -ENOMEM. */
+int plan_add_problem(struct plan *plan, const char *service, const char *reason, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Whether keepalived checks the real servers (those with a weight). UDP and SCTP servers do not answer a TCP
+ * connection: Kubernetes' readiness alone decides for them. */
+bool plan_is_checked(const struct plan *plan, const struct virtual_server *vs);
+
+/* By vip, protocol and port. */
+int virtual_server_compare(const struct virtual_server *a, const struct virtual_server *b);
+
+/* By address and port. */
+int real_server_compare(const struct real_server *a, const struct real_server *b);
+
+/* The virtual server of that key, or NULL. */
+struct virtual_server *plan_find(const struct plan *plan, const struct addr *vip, enum protocol protocol,
+                                 uint16_t port);

@@ -1,0 +1,130 @@
+#include "core/routes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+const char *route_state_name(enum route_state state)
+{
+        static const char *const names[] = {
+            [ROUTE_ANNOUNCED] = "announced",
+            [ROUTE_UNSYNCED] = "unsynced",
+            [ROUTE_KEEPALIVED_DOWN] = "keepalived-down",
+            [ROUTE_TABLE_DIFFERS] = "table-differs",
+            [ROUTE_NO_REAL_SERVER] = "no-real-server",
+            [ROUTE_DRAINING] = "draining",
+            [ROUTE_HELD_DOWN] = "held-down",
+        };
+
+        return names[state];
+}
+
+/* What holds now, without the past. */
+static enum route_state judge(const struct routes_input *input, const struct ipvs_vip_state *kernel,
+                              bool announced)
+{
+        if (input->draining)
+                return ROUTE_DRAINING;
+        if (!input->synced)
+                return ROUTE_UNSYNCED;
+        if (!input->keepalived_up)
+                return ROUTE_KEEPALIVED_DOWN;
+        if (!kernel)
+                return ROUTE_TABLE_DIFFERS;
+        if (!kernel->matches && !(input->settling && announced))
+                return ROUTE_TABLE_DIFFERS;
+        return kernel->up ? ROUTE_ANNOUNCED : ROUTE_NO_REAL_SERVER;
+}
+
+/* Moves one route on. Returns when it wants to be looked at again, or -1. */
+static int64_t advance(struct route *route, enum route_state judged, int64_t now_ms)
+{
+        if (judged != ROUTE_ANNOUNCED) {
+                route->was_withdrawn |= route->state == ROUTE_ANNOUNCED;
+                route->state = judged;
+                return -1;
+        }
+        if (route->state == ROUTE_ANNOUNCED)
+                return -1;
+        if (route->was_withdrawn) {
+                if (route->state != ROUTE_HELD_DOWN) {
+                        route->state = ROUTE_HELD_DOWN;
+                        route->good_since_ms = now_ms;
+                }
+                if (now_ms - route->good_since_ms < ROUTES_HOLD_MS)
+                        return route->good_since_ms + ROUTES_HOLD_MS;
+        }
+        route->state = ROUTE_ANNOUNCED;
+        return -1;
+}
+
+/* The plan's VIPs with what is known of each from before. */
+static int take_over(const struct routes *old, const struct plan *plan, struct routes *out, bool *changed)
+{
+        size_t i = 0;
+
+        out->routes = calloc(plan->n_vips + 1, sizeof(*out->routes));
+        if (!out->routes)
+                return -ENOMEM;
+        out->count = plan->n_vips;
+        *changed = old->count != plan->n_vips;
+        for (size_t j = 0; j < plan->n_vips; j++) {
+                const struct addr *vip = &plan->vips[j].addr;
+
+                while (i < old->count && addr_compare(&old->routes[i].vip, vip) < 0)
+                        i++;
+                if (i < old->count && addr_equal(&old->routes[i].vip, vip)) {
+                        out->routes[j] = old->routes[i];
+                } else {
+                        out->routes[j] = (struct route){.vip = *vip, .state = ROUTE_UNSYNCED};
+                        *changed = true;
+                }
+        }
+        return 0;
+}
+
+int routes_update(struct routes *routes, const struct routes_input *input, int64_t *next_ms)
+{
+        static const struct plan nothing = {0};
+        const struct plan *plan = input->plan ? input->plan : &nothing;
+        struct routes updated = {0};
+        bool changed = false;
+
+        *next_ms = -1;
+        if (take_over(routes, plan, &updated, &changed) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < updated.count; i++) {
+                struct route *route = &updated.routes[i];
+                enum route_state before = route->state;
+                const struct ipvs_vip_state *kernel = input->kernel ? &input->kernel[i] : NULL;
+                int64_t wanted =
+                    advance(route, judge(input, kernel, before == ROUTE_ANNOUNCED), input->now_ms);
+
+                if (wanted >= 0 && (*next_ms < 0 || wanted < *next_ms))
+                        *next_ms = wanted;
+                changed |= route->state != before;
+        }
+        routes_clear(routes);
+        *routes = updated;
+        return changed;
+}
+
+int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct prefix_list *out)
+{
+        for (size_t i = 0; i < routes->count; i++) {
+                const struct route *route = &routes->routes[i];
+                struct prefix prefix =
+                    prefix_of(&route->vip,
+                              route->vip.family == AF_INET ? bgp->announce_length4 : bgp->announce_length6);
+
+                if (route->state == ROUTE_ANNOUNCED && prefix_list_append(out, &prefix) < 0)
+                        return -ENOMEM;
+        }
+        prefix_list_sort(out);
+        return 0;
+}
+
+void routes_clear(struct routes *routes)
+{
+        free(routes->routes);
+        *routes = (struct routes){0};
+}

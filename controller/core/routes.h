@@ -1,0 +1,56 @@
+/* Which VIPs may be announced. The rule: first sync complete, keepalived runs, the kernel table is what was
+ * planned, and at least one real server has a weight. Withdrawn at once; announced again after it has been
+ * good for ROUTES_HOLD_MS, so that a VIP that flaps does not flap through the routers of the site.
+ */
+#pragma once
+
+#include "core/announce_set.h"
+#include "core/ipvs_table.h"
+
+#define ROUTES_HOLD_MS 1000
+
+enum route_state {
+        ROUTE_ANNOUNCED,
+        ROUTE_UNSYNCED,        /* the first list of objects is not complete */
+        ROUTE_KEEPALIVED_DOWN, /* no keepalived that would follow health checks and changes */
+        ROUTE_TABLE_DIFFERS,   /* the kernel does not hold what was planned */
+        ROUTE_NO_REAL_SERVER,  /* nothing there to take a connection */
+        ROUTE_DRAINING,        /* this pod is leaving */
+        ROUTE_HELD_DOWN,       /* good again, but for less than ROUTES_HOLD_MS */
+};
+
+/* "announced", "unsynced", "keepalived-down", "table-differs", "no-real-server", "draining", "held-down". */
+const char *route_state_name(enum route_state state);
+
+struct route {
+        struct addr vip;
+        enum route_state state;
+        bool was_withdrawn;    /* the hold time applies only to routes that were announced before */
+        int64_t good_since_ms; /* while held down */
+};
+
+/* Sorted by VIP. Zero-initialised is empty. */
+struct routes {
+        struct route *routes;
+        size_t count;
+};
+
+struct routes_input {
+        const struct plan *plan;             /* NULL before the first */
+        const struct ipvs_vip_state *kernel; /* per plan->vips; NULL if the table could not be read */
+        bool synced;
+        bool keepalived_up;
+        bool settling; /* a change is on its way into the kernel: an announced VIP that still has a real
+                        * server stays announced although the table differs */
+        bool draining;
+        int64_t now_ms; /* monotonic */
+};
+
+/* Decides for every VIP of the plan. *next_ms is when to ask again without another input, or -1.
+ * Returns whether any route's state changed, or -ENOMEM (then nothing changed). */
+int routes_update(struct routes *routes, const struct routes_input *input, int64_t *next_ms);
+
+/* Appends the prefixes of the announced VIPs, with the lengths of the configuration, to a list; sorts it. */
+int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct prefix_list *out);
+
+void routes_clear(struct routes *routes);

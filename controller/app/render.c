@@ -31,20 +31,18 @@ static int render_values(const struct options *options, struct error *error)
 {
         _cleanup_template_ struct template *template = NULL;
         _cleanup_strbuf_ struct strbuf text = {0};
-        _cleanup_json_ json_t *documents = NULL;
+        _cleanup_json_ json_t *values = NULL;
         int r;
 
         if (options->n_arguments != 1)
                 return error_set(error, NULL, "--values wants one TEMPLATE");
-        r = files_read_documents(options->values, &documents, error);
+        r = files_read_values(options->values, &values, error);
         if (r < 0)
                 return r;
-        if (json_array_size(documents) != 1)
-                return error_set(error, options->values, "must hold one document");
         r = files_read_template(options->arguments[0], &template, error);
         if (r < 0)
                 return r;
-        r = template_render(template, json_array_get(documents, 0), TEMPLATE_VALUES_TEXT, &text, error);
+        r = template_render(template, values, TEMPLATE_VALUES_TEXT, &text, error);
         return r < 0 ? r : print_text(&text, error);
 }
 
@@ -116,16 +114,12 @@ static void on_bad_object(void *userdata, enum kube_kind kind, const char *names
 
 static int read_objects(const char *path, struct model *model, struct error *error)
 {
-        _cleanup_json_ json_t *documents = NULL;
         struct bad_objects bad = {.error = error};
-        int r = files_read_documents(path, &documents, error);
+        int r = files_read_objects(path, model, on_bad_object, &bad, error);
 
-        for (size_t i = 0; r == 0 && i < json_array_size(documents); i++) {
-                r = kube_decode_any(json_array_get(documents, i), model, on_bad_object, &bad, error);
-                if (r == 0 && bad.count)
-                        r = -EINVAL;
-                if (r < 0)
-                        error_at(error, path);
+        if (r == 0 && bad.count) {
+                r = -EINVAL;
+                error_at(error, path);
         }
         return r;
 }

@@ -1,6 +1,7 @@
 #include "io/files.h"
 
 #include "base/fileio.h"
+#include "core/manifest.h"
 #include "core/yaml.h"
 
 #include <dirent.h>
@@ -97,44 +98,32 @@ int files_read_templates(const char *directory, struct template_set *set, files_
         return 0;
 }
 
-static bool looks_like_json(const char *name, const char *text, size_t length)
+int files_read_values(const char *path, json_t **values, struct error *error)
 {
-        size_t name_length = strlen(name);
+        _cleanup_strbuf_ struct strbuf text = {0};
+        _cleanup_json_ json_t *documents = NULL;
+        int r = file_read(path, FILES_CONFIG_MAX, &text, error);
 
-        if (name_length > 5 && strcmp(name + name_length - 5, ".json") == 0)
-                return true;
-        for (size_t i = 0; i < length; i++)
-                if (!strchr(" \t\r\n", text[i]))
-                        return text[i] == '{' || text[i] == '[';
-        return false;
-}
-
-int files_parse_documents(const char *name, const char *text, size_t length, json_t **documents,
-                          struct error *error)
-{
-        _cleanup_json_ json_t *array = NULL, *document = NULL;
-        json_error_t json_error;
-
-        if (!looks_like_json(name, text, length))
-                return yaml_parse(name, text, length, documents, NULL, error);
-        document = json_loadb(text, length, JSON_REJECT_DUPLICATES, &json_error);
-        if (!document)
-                return error_set_line(error, name, json_error.line > 0 ? (size_t)json_error.line : 1, "%s",
-                                      json_error.text);
-        array = json_array();
-        if (json_array_append(array, document) < 0)
-                return error_oom(error);
-        *documents = TAKE_PTR(array);
+        if (r < 0)
+                return r;
+        r = yaml_parse(path, text.text ? text.text : "", text.length, &documents, NULL, error);
+        if (r < 0)
+                return r;
+        if (json_array_size(documents) != 1)
+                return error_set(error, path, "must hold one document");
+        *values = json_incref(json_array_get(documents, 0));
         return 0;
 }
 
-int files_read_documents(const char *path, json_t **documents, struct error *error)
+int files_read_objects(const char *path, struct model *model, kube_decode_bad_fn *bad, void *userdata,
+                       struct error *error)
 {
         _cleanup_strbuf_ struct strbuf text = {0};
         int r = file_read(path, FILES_OBJECTS_MAX, &text, error);
 
-        return r < 0 ? r
-                     : files_parse_documents(path, text.text ? text.text : "", text.length, documents, error);
+        if (r < 0)
+                return r;
+        return manifest_decode(path, text.text ? text.text : "", text.length, model, bad, userdata, error);
 }
 
 int files_read_secret(const char *path, char **out, struct error *error)

@@ -23,13 +23,12 @@ typedef void files_bad_fn(void *userdata, const struct error *error);
 int files_read_templates(const char *directory, struct template_set *set, files_bad_fn *bad, void *userdata,
                          struct error *error);
 
-/* Parses a file's text as JSON (NAME.json, or whatever begins with a brace or a bracket) or YAML: a new array
- * of documents. `name` is for errors. Returns 0 or a negative errno with *error set. */
-int files_parse_documents(const char *name, const char *text, size_t length, json_t **documents,
-                          struct error *error);
+/* A template's values: one YAML (or JSON) document, new. Returns 0 or a negative errno with *error set. */
+int files_read_values(const char *path, json_t **values, struct error *error);
 
-/* The documents of a file. */
-int files_read_documents(const char *path, json_t **documents, struct error *error);
+/* Kubernetes objects of a file; see manifest_decode. */
+int files_read_objects(const char *path, struct model *model, kube_decode_bad_fn *bad, void *userdata,
+                       struct error *error);
 
 /* The first line of a file, without its newline; for passwords and the like. Returns 0 and *out, to be freed;
  * or a negative errno with *error set (which never holds the content). */

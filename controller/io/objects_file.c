@@ -1,9 +1,7 @@
 #include "io/objects_file.h"
 
-#include "base/fileio.h"
 #include "base/log.h"
-#include "base/strbuf.h"
-#include "core/manifest.h"
+#include "io/files.h"
 
 #include <errno.h>
 #include <string.h>
@@ -77,14 +75,10 @@ static void swap_models(struct model *a, struct model *b)
 int objects_file_load(struct objects_file *file, const char *path, struct error *error)
 {
         _cleanup_model_ struct model model = {0};
-        _cleanup_strbuf_ struct strbuf text = {0};
         struct loading loading = {.path = path};
         int r;
 
-        r = file_read(path, OBJECTS_FILE_MAX, &text, error);
-        if (r == 0)
-                r = manifest_decode(path, text.text ? text.text : "", text.length, &model, note_bad, &loading,
-                                    error);
+        r = files_read_objects(path, &model, note_bad, &loading, error);
         if (r == 0 && loading.out_of_memory)
                 r = error_oom(error);
         if (r == 0) {

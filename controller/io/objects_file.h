@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#define OBJECTS_FILE_MAX ((size_t)512 * 1024 * 1024) /* bytes */
-
 /* What tells one state of a file from the next without reading it. */
 struct file_identity {
         dev_t device;

@@ -1,5 +1,6 @@
 #include "core/config.h"
 
+#include "base/strbuf.h"
 #include "core/yaml.h"
 
 #include <errno.h>

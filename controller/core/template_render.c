@@ -3,7 +3,6 @@
 #include "core/template_nodes.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 struct renderer {
         const struct template *template;
@@ -56,6 +55,22 @@ static bool is_text(const char *text, size_t length)
         return true;
 }
 
+/* Most of a large table's values are integers: snprintf would take a third of the time. Returns the start. */
+static const char *format_integer(json_int_t integer, char text[static 24], size_t *length)
+{
+        unsigned long long rest = integer < 0 ? 0 - (unsigned long long)integer : (unsigned long long)integer;
+        char *c = text + 24;
+
+        do {
+                *--c = (char)('0' + rest % 10);
+                rest /= 10;
+        } while (rest);
+        if (integer < 0)
+                *--c = '-';
+        *length = (size_t)(text + 24 - c);
+        return c;
+}
+
 static int render_value(const struct renderer *renderer, const struct node *node)
 {
         const char *text;
@@ -68,9 +83,7 @@ static int render_value(const struct renderer *renderer, const struct node *node
         if (r < 0)
                 return r;
         if (json_is_integer(value)) {
-                length = (size_t)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
-                                          json_integer_value(value));
-                text = number;
+                text = format_integer(json_integer_value(value), number, &length);
         } else if (json_is_string(value)) {
                 text = json_string_value(value);
                 length = json_string_length(value);

@@ -44,6 +44,8 @@ struct frame {
 
 struct builder {
         const char *file;
+        const char *text;
+        size_t length;
         json_t *documents;
         struct frame frames[DEPTH_MAX];
         size_t depth;
@@ -278,9 +280,20 @@ static int handle_event(struct builder *builder, const yaml_event_t *event)
         }
 }
 
+/* The reader runs ahead of the parser, so what it dislikes is known by its offset alone. */
+static size_t line_at(const struct builder *builder, size_t offset)
+{
+        size_t line = 1;
+
+        for (size_t i = 0; i < offset && i < builder->length; i++)
+                line += builder->text[i] == '\n';
+        return line;
+}
+
 static int fail_syntax(struct builder *builder, const yaml_parser_t *parser)
 {
-        size_t line = (parser->error == YAML_READER_ERROR ? parser->mark : parser->problem_mark).line + 1;
+        size_t line = parser->error == YAML_READER_ERROR ? line_at(builder, parser->problem_offset)
+                                                         : parser->problem_mark.line + 1;
 
         if (parser->error == YAML_MEMORY_ERROR)
                 return error_oom(builder->error);
@@ -316,7 +329,8 @@ static int compare_lines(const void *a, const void *b)
 int yaml_parse(const char *file, const char *text, size_t length, json_t **documents,
                struct yaml_lines **lines, struct error *error)
 {
-        _cleanup_(builder_clear) struct builder builder = {.file = file, .error = error};
+        _cleanup_(builder_clear) struct builder builder = {
+            .file = file, .text = text, .length = length, .error = error};
         yaml_parser_t parser;
         int r;
 

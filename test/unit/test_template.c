@@ -48,6 +48,14 @@ static void values_of_dotted_names_enter_the_text(void **state)
         assert_renders("", "{}", "");
 }
 
+static void integers_enter_as_decimal_digits(void **state)
+{
+        (void)state;
+        assert_renders("{{a}} {{b}} {{c}}",
+                       "{\"a\": 0, \"b\": -9223372036854775808, \"c\": 9223372036854775807}",
+                       "0 -9223372036854775808 9223372036854775807");
+}
+
 static void section_renders_once_per_element(void **state)
 {
         (void)state;
@@ -227,6 +235,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(values_of_dotted_names_enter_the_text),
+            cmocka_unit_test(integers_enter_as_decimal_digits),
             cmocka_unit_test(section_renders_once_per_element),
             cmocka_unit_test(section_is_skipped_for_what_is_empty),
             cmocka_unit_test(section_of_zero_and_of_an_empty_object_renders),

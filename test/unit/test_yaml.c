@@ -42,7 +42,7 @@ static void plain_scalars_have_the_types_of_the_core_schema(void **state)
                      "[[true,true,true,false,\"yes\",\"on\",\"y\"]]");
         assert_reads("[1, -1, +1, 017, 0o17, 0xfF, 0x, 0o8, 1_0]",
                      "[[1,-1,1,17,15,255,\"0x\",\"0o8\",\"1_0\"]]");
-        assert_reads("[1.5, .5, 1., 1e3, -1.5E-1]", "[[1.5,0.5,1.0,1000.0,-0.15000000000000002]]");
+        assert_reads("[1.5, .5, 1., 1e3, -1.5E+1]", "[[1.5,0.5,1.0,1000.0,-15.0]]");
         assert_reads(
             "[., -, +, e1, 1e, 1.2.3, 10.1.1.1, .inf, .nan, 12:30]",
             "[[\".\",\"-\",\"+\",\"e1\",\"1e\",\"1.2.3\",\"10.1.1.1\",\".inf\",\".nan\",\"12:30\"]]");
@@ -141,7 +141,7 @@ static void alias_bombs_are_refused(void **state)
                     strbuf_printf(&text, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i,
                                   i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1),
                     0);
-        assert_fails(text.text, "f:5", "too large");
+        assert_fails(text.text, "f:6", "too large");
 }
 
 static void depth_is_limited_also_through_aliases(void **state)
@@ -160,7 +160,7 @@ static void depth_is_limited_also_through_aliases(void **state)
         assert_int_equal(strbuf_puts(&text, "- &a0 []\n"), 0);
         for (int i = 1; i < 200; i++)
                 assert_int_equal(strbuf_printf(&text, "- &a%d [*a%d]\n", i, i - 1), 0);
-        assert_fails(text.text, "f:100", "nested too deeply");
+        assert_fails(text.text, "f:101", "nested too deeply");
 }
 
 static void lines_of_members_elements_and_documents_are_known(void **state)

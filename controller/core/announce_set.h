@@ -22,6 +22,7 @@
 
 #define ANNOUNCE_HEARTBEAT_MS 500
 #define ANNOUNCE_SILENCE_MS 2000
+#define ANNOUNCE_MESSAGE_MAX (4u * 1024 * 1024) /* bytes of a line; 10,000 routes take about 0.2 MB */
 
 /* Sorted, without duplicates. */
 struct prefix_list {
@@ -35,6 +36,15 @@ void prefix_list_sort(struct prefix_list *list);
 bool prefix_list_contains(const struct prefix_list *list, const struct prefix *prefix); /* of a sorted one */
 bool prefix_list_equal(const struct prefix_list *a, const struct prefix_list *b);
 void prefix_list_clear(struct prefix_list *list);
+
+/* Replaces the contents of *to. 0 or -ENOMEM; *to is then as before. */
+int prefix_list_copy(struct prefix_list *to, const struct prefix_list *from);
+
+static inline void prefix_list_clear_p(struct prefix_list *list)
+{
+        prefix_list_clear(list);
+}
+#define _cleanup_prefix_list_ _cleanup_(prefix_list_clear_p)
 
 struct announce_set {
         struct prefix_list routes;
@@ -52,11 +62,15 @@ static inline void announce_set_clear_p(struct announce_set *set)
 /* Appends the message, newline included. 0 or -ENOMEM. */
 int announce_set_encode(const struct announce_set *set, struct strbuf *out);
 
-/* Decodes one line (without the newline). Returns 0 and *out (cleared by the caller); or -EINVAL/-ENOMEM. */
+/* Decodes one line (without the newline). Members that are not known are ignored, so that either side may be
+ * the newer one; those above must be there and be right. Returns 0 and *out (its old contents are freed; to
+ * be cleared by the caller); or -EINVAL/-ENOMEM with *error set and *out untouched. */
 int announce_set_decode(const char *line, size_t length, struct announce_set *out, struct error *error);
 
 /* Appends exabgp API lines (https://github.com/Exa-Networks/exabgp/wiki, "announce route …",
- * "withdraw route …") that lead from what is announced to what is wanted. */
+ * "withdraw route …") that lead from what is announced to what is wanted, withdrawals first. A next-hop may
+ * be NULL: routes of that family are then passed over. Returns the number of lines or -ENOMEM; *lines is then
+ * as before. */
 int announce_set_diff(const struct announce_set *announced, const struct announce_set *wanted,
                       const struct addr *next_hop4, const struct addr *next_hop6, struct strbuf *lines);
 
@@ -68,5 +82,14 @@ struct announce_report {
 };
 
 void announce_report_clear(struct announce_report *report);
+static inline void announce_report_clear_p(struct announce_report *report)
+{
+        announce_report_clear(report);
+}
+#define _cleanup_announce_report_ _cleanup_(announce_report_clear_p)
+
+bool announce_report_equal(const struct announce_report *a, const struct announce_report *b);
+
+/* As announce_set_encode and announce_set_decode. */
 int announce_report_encode(const struct announce_report *report, struct strbuf *out);
 int announce_report_decode(const char *line, size_t length, struct announce_report *out, struct error *error);

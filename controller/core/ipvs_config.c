@@ -244,6 +244,20 @@ int ipvs_config_render(const struct ipvs_config_request *request, struct plan *p
         return 0;
 }
 
+int ipvs_config_adopt(const struct ipvs_config *config, struct plan *plan, const struct plan *applied)
+{
+        for (size_t i = 0; i < plan->n_virtual_servers; i++) {
+                long at = ipvs_config_piece_of(config, &plan->virtual_servers[i]);
+
+                if (at >= 0 && !config->pieces[at].held)
+                        continue;
+                if (plan_hold(plan, i, at >= 0 ? applied : NULL) < 0)
+                        return -ENOMEM;
+        }
+        plan_compact(plan);
+        return 0;
+}
+
 long ipvs_config_piece_at(const struct ipvs_config *config, size_t line)
 {
         size_t low = 0, high = config->n_pieces;

@@ -68,6 +68,10 @@ struct ipvs_config_request {
 int ipvs_config_render(const struct ipvs_config_request *request, struct plan *plan, struct ipvs_config *out,
                        struct error *error);
 
+/* Makes the plan tell what the text does: a virtual server whose piece is held is what it was in `applied`
+ * (may be NULL), one without a piece is dropped. Call it when the text is applied. 0 or -ENOMEM. */
+int ipvs_config_adopt(const struct ipvs_config *config, struct plan *plan, const struct plan *applied);
+
 /* The index of the piece that holds the line, or -1 if the frame does. */
 long ipvs_config_piece_at(const struct ipvs_config *config, size_t line);
 

@@ -250,7 +250,7 @@ static const char *check_real(const struct ipvs_real *real, const struct real_se
 
 /* Merge walk over both lists of real servers. Returns what differs, in words, or NULL. */
 static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, const struct virtual_server *vs,
-                                         bool checked, struct ipvs_vip_state *state)
+                                         struct ipvs_vip_state *state)
 {
         const char *difference = NULL;
         size_t i = 0, j = 0;
@@ -273,7 +273,7 @@ static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, con
                         found = check_real(real, rs, vs->forwarding);
                 else if (real)
                         found = "a real server is not in the plan";
-                else if (checked && rs->weight)
+                else if (vs->checked && rs->weight)
                         state->down++; /* its health check took it out */
                 else
                         found = "a real server is missing";
@@ -283,17 +283,15 @@ static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, con
         return difference;
 }
 
-static const char *compare_virtual(const struct ipvs_virtual *virtual, const struct plan *plan,
-                                   const struct virtual_server *vs, struct ipvs_vip_state *state)
+static const char *compare_virtual(const struct ipvs_virtual *virtual, const struct virtual_server *vs,
+                                   struct ipvs_vip_state *state)
 {
         const char *difference;
 
         if (!virtual)
                 return "is missing";
-        difference = compare_reals_to_plan(virtual, vs, plan_is_checked(plan, vs), state);
-        if (strcmp(virtual->scheduler, plan->services[vs->service].scheduler) != 0)
-                return "has another scheduler";
-        return difference;
+        difference = compare_reals_to_plan(virtual, vs, state);
+        return strcmp(virtual->scheduler, vs->scheduler) != 0 ? "has another scheduler" : difference;
 }
 
 static void describe(struct error *difference, const struct addr *vip, enum protocol protocol, uint16_t port,
@@ -332,7 +330,7 @@ size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *pla
                         found = "is not in the plan";
                         describe(difference, vip, virtual->protocol, virtual->port, found);
                 } else {
-                        found = compare_virtual(order == 0 ? virtual : NULL, plan, vs, state);
+                        found = compare_virtual(order == 0 ? virtual : NULL, vs, state);
                         if (found)
                                 describe(difference, vip, vs->protocol, vs->port, found);
                 }

@@ -59,8 +59,8 @@ static int resolve_template(struct plan *plan, struct plan_service *ps, const ch
 {
         if (!text)
                 return 0;
-        /* A name, not a path: it must not reach out of the template directory. */
-        if (!token_is_safe(text) || strchr(text, '/') || text[0] == '.')
+        /* A plain name: it must not reach out of the template directory. */
+        if (!token_is_safe(text) || strpbrk(text, "/.:"))
                 return plan_add_problem(plan, ps->name, "BadAnnotation",
                                         "%s must be the name of a template; using virtual_server",
                                         annotation_key(ANNOTATION_TEMPLATE));
@@ -244,14 +244,19 @@ static int check_tunnel_ports(struct plan *plan, struct virtual_server *vs)
 static int add_virtual_server(struct plan *plan, const struct claim *claim, const struct service_port *port,
                               const struct endpoint_slice *const *slices, size_t n_slices)
 {
+        const struct plan_service *service = &plan->services[claim->service];
         struct virtual_server *vs = &plan->virtual_servers[plan->n_virtual_servers];
         size_t capacity = 0;
 
-        *vs = (struct virtual_server){.vip = claim->addr,
-                                      .port = port->port,
-                                      .protocol = port->protocol,
-                                      .service = claim->service,
-                                      .forwarding = plan->services[claim->service].forwarding};
+        *vs = (struct virtual_server){
+            .vip = claim->addr,
+            .port = port->port,
+            .protocol = port->protocol,
+            .forwarding = service->forwarding,
+            .scheduler = service->scheduler,
+            /* UDP and SCTP servers do not answer a TCP connection: Kubernetes' readiness decides for them. */
+            .checked = port->protocol == PROTOCOL_TCP && service->health_check.type != HEALTH_CHECK_NONE,
+            .service = claim->service};
         plan->n_virtual_servers++;
         for (size_t i = 0; i < n_slices; i++) {
                 if (slices[i]->family != vs->vip.family)
@@ -464,12 +469,6 @@ int plan_add_problem(struct plan *plan, const char *service, const char *reason,
         return 0;
 }
 
-bool plan_is_checked(const struct plan *plan, const struct virtual_server *vs)
-{
-        return vs->protocol == PROTOCOL_TCP &&
-               plan->services[vs->service].health_check.type != HEALTH_CHECK_NONE;
-}
-
 struct virtual_server *plan_find(const struct plan *plan, const struct addr *vip, enum protocol protocol,
                                  uint16_t port)
 {
@@ -488,4 +487,35 @@ struct virtual_server *plan_find(const struct plan *plan, const struct addr *vip
                         low = middle + 1;
         }
         return NULL;
+}
+
+int plan_hold(struct plan *plan, size_t index, const struct plan *other)
+{
+        struct virtual_server *vs = &plan->virtual_servers[index];
+        const struct virtual_server *held = other ? plan_find(other, &vs->vip, vs->protocol, vs->port) : NULL;
+        struct real_server *copy = NULL;
+
+        if (held) {
+                copy = reallocarray(NULL, held->n_real_servers, sizeof(*copy));
+                if (!copy)
+                        return -ENOMEM;
+                memcpy(copy, held->real_servers, held->n_real_servers * sizeof(*copy));
+                vs->forwarding = held->forwarding;
+                vs->scheduler = held->scheduler;
+                vs->checked = held->checked;
+        }
+        free(vs->real_servers);
+        vs->real_servers = copy;
+        vs->n_real_servers = held ? held->n_real_servers : 0;
+        return 0;
+}
+
+void plan_compact(struct plan *plan)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < plan->n_virtual_servers; i++)
+                if (plan->virtual_servers[i].n_real_servers)
+                        plan->virtual_servers[kept++] = plan->virtual_servers[i];
+        plan->n_virtual_servers = kept;
 }

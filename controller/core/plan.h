@@ -29,6 +29,8 @@ struct virtual_server {
         uint16_t port;
         enum protocol protocol;
         enum forwarding forwarding;       /* the service's, or nat where tunnel is impossible */
+        const char *scheduler;            /* static */
+        bool checked;                     /* keepalived checks the real servers that have a weight */
         size_t service;                   /* index into plan.services */
         struct real_server *real_servers; /* sorted by address and port, at least one */
         size_t n_real_servers;
@@ -78,9 +80,12 @@ DEFINE_CLEANUP(struct plan *, plan_free)
 int plan_add_problem(struct plan *plan, const char *service, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Whether keepalived checks the real servers (those with a weight). UDP and SCTP servers do not answer a TCP
- * connection: Kubernetes' readiness alone decides for them. */
-bool plan_is_checked(const struct plan *plan, const struct virtual_server *vs);
+/* Makes the virtual server at `index` what it is in `other` (or removes it, if it is not there): for when the
+ * new one could not be applied. 0 or -ENOMEM. */
+int plan_hold(struct plan *plan, size_t index, const struct plan *other);
+
+/* Drops the virtual servers that have no real servers (left so by plan_hold). */
+void plan_compact(struct plan *plan);
 
 /* By vip, protocol and port. */
 int virtual_server_compare(const struct virtual_server *a, const struct virtual_server *b);

@@ -1,6 +1,7 @@
 #include "core/view.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const char *forwarding_name(enum forwarding forwarding)
 {
@@ -67,7 +68,7 @@ json_t *view_virtual_server(const struct plan *plan, const struct virtual_server
 {
         static const struct health_check unchecked = {.type = HEALTH_CHECK_NONE};
         const struct plan_service *service = &plan->services[vs->service];
-        const struct health_check *check = plan_is_checked(plan, vs) ? &service->health_check : &unchecked;
+        const struct health_check *check = vs->checked ? &service->health_check : &unchecked;
         _cleanup_json_ json_t *object = json_object(), *tcp_check = NULL, *http_check = NULL;
         json_t *real_servers = json_array();
         bool failed = false;
@@ -77,8 +78,8 @@ json_t *view_virtual_server(const struct plan *plan, const struct virtual_server
         set(object, "ipv6", json_boolean(vs->vip.family == AF_INET6), &failed);
         set(object, "port", json_integer(vs->port), &failed);
         set(object, "protocol", json_string_nocheck(protocol_name(vs->protocol)), &failed);
-        set(object, "scheduler", json_string_nocheck(service->scheduler), &failed);
-        set(object, "mh", json_boolean(service->scheduler[0] == 'm'), &failed);
+        set(object, "scheduler", json_string_nocheck(vs->scheduler), &failed);
+        set(object, "mh", json_boolean(strcmp(vs->scheduler, "mh") == 0), &failed);
         set(object, "forwarding", json_string_nocheck(forwarding_name(vs->forwarding)), &failed);
         set(object, "nat", json_boolean(vs->forwarding == FORWARDING_NAT), &failed);
         set(object, "tunnel", json_boolean(vs->forwarding == FORWARDING_TUNNEL), &failed);

@@ -1,0 +1,118 @@
+#include "app/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct flag {
+        const char *name;
+        const char *argument;
+        const char *help;
+        const char *fallback;
+        size_t offset;
+        unsigned int commands;
+};
+
+#define ALL (COMMAND_CONTROLLER | COMMAND_RENDER | COMMAND_CHECK | COMMAND_STATUS)
+
+static const struct flag flags[] = {
+    {"config", "FILE", "coracle.yaml", NULL, offsetof(struct options, config),
+     COMMAND_CONTROLLER | COMMAND_RENDER | COMMAND_CHECK},
+    {"objects", "PATH", "Kubernetes objects in files: a directory to follow, or files to render", NULL,
+     offsetof(struct options, objects), COMMAND_CONTROLLER | COMMAND_RENDER},
+    {"templates", "DIR", "directory of ipvs.conf, virtual_server and your own templates", CORACLE_TEMPLATES,
+     offsetof(struct options, templates), COMMAND_CONTROLLER | COMMAND_RENDER | COMMAND_CHECK},
+    {"run-dir", "DIR", "directory of sockets, pid files and keepalived's configuration", "/run/coracle",
+     offsetof(struct options, run_dir), COMMAND_CONTROLLER | COMMAND_STATUS},
+    {"keepalived", "PATH", "keepalived's program", "keepalived", offsetof(struct options, keepalived),
+     COMMAND_CONTROLLER | COMMAND_CHECK},
+    {"output", "WHAT", "keepalived (default), routes, view, pools or exabgp; for status: text or json", NULL,
+     offsetof(struct options, output), COMMAND_RENDER | COMMAND_STATUS},
+    {"values", "FILE", "YAML values for any template", NULL, offsetof(struct options, values),
+     COMMAND_RENDER},
+    {"pod-address", "IP", "this pod's address (output exabgp)", NULL, offsetof(struct options, pod_address),
+     COMMAND_RENDER},
+    {"node-address", "IP", "the node's address, which becomes the next-hop (output exabgp)", NULL,
+     offsetof(struct options, node_address), COMMAND_RENDER},
+    {"node-address6", "IP", "the node's IPv6 address, where it has one (output exabgp)", NULL,
+     offsetof(struct options, node_address6), COMMAND_RENDER},
+    {"server", "URL", "the Kubernetes API (default: as in every pod)", NULL, offsetof(struct options, server),
+     COMMAND_CONTROLLER},
+    {"token-file", "FILE", "bearer token for the API (default: the service account's)", NULL,
+     offsetof(struct options, token_file), COMMAND_CONTROLLER},
+    {"ca-file", "FILE", "certificate of the API's authority (default: the service account's)", NULL,
+     offsetof(struct options, ca_file), COMMAND_CONTROLLER},
+    {"log-level", "LEVEL", "error, warning, info or debug", "info", offsetof(struct options, log_level), ALL},
+    {"log-format", "FORMAT", "logfmt or json", "logfmt", offsetof(struct options, log_format), ALL},
+};
+
+#define N_FLAGS (sizeof(flags) / sizeof(*flags))
+
+static const char **member(struct options *options, const struct flag *flag)
+{
+        return (const char **)((char *)options + flag->offset);
+}
+
+static const char *from_environment(const struct flag *flag)
+{
+        char name[64];
+        size_t length = (size_t)snprintf(name, sizeof(name), "CORACLE_%s", flag->name);
+
+        for (size_t i = 0; i < length; i++)
+                name[i] = (char)(name[i] == '-' ? '_' : toupper((unsigned char)name[i]));
+        return getenv(name);
+}
+
+int options_parse(enum command command, int argc, char **argv, struct options *out, struct error *error)
+{
+        struct option longopts[N_FLAGS + 2] = {0};
+        const struct flag *known[N_FLAGS];
+        struct options options = {0};
+        int count = 0, index = 0, c;
+
+        for (size_t i = 0; i < N_FLAGS; i++) {
+                const char *value = from_environment(&flags[i]);
+
+                *member(&options, &flags[i]) = value && *value ? value : flags[i].fallback;
+                if (!(flags[i].commands & command))
+                        continue;
+                known[count] = &flags[i];
+                longopts[count++] = (struct option){flags[i].name, required_argument, NULL, 1};
+        }
+        longopts[count] = (struct option){"help", no_argument, NULL, 'h'};
+        opterr = 0;
+        optind = 1;
+        while ((c = getopt_long(argc, argv, ":h", longopts, &index)) != -1) {
+                if (c == 'h')
+                        options.help = 1;
+                else if (c == 1)
+                        *member(&options, known[index]) = optarg;
+                else
+                        return error_set(error, NULL, "%s %s; see --help",
+                                         c == ':' ? "value missing after" : "unknown flag", argv[optind - 1]);
+        }
+        options.arguments = (const char **)argv + optind;
+        options.n_arguments = (size_t)(argc - optind);
+        *out = options;
+        return 0;
+}
+
+void options_print(enum command command)
+{
+        for (size_t i = 0; i < N_FLAGS; i++) {
+                char flag[40];
+
+                if (!(flags[i].commands & command))
+                        continue;
+                (void)snprintf(flag, sizeof(flag), "--%s %s", flags[i].name, flags[i].argument);
+                printf("  %-22s %s", flag, flags[i].help);
+                if (flags[i].fallback)
+                        printf(" [%s]", flags[i].fallback);
+                putchar('\n');
+        }
+        printf(
+            "Every flag --some-flag can be given as CORACLE_SOME_FLAG in the environment; the flag wins.\n");
+}

@@ -1,0 +1,354 @@
+#include "io/announce_server.h"
+
+#include "base/lines.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MODULE "announce_server"
+
+enum {
+        MAX_CLIENTS = 4,
+};
+
+struct client {
+        struct announce_server *server;
+        int fd;
+        ev_io readable, writable;
+        struct lines in;
+        struct strbuf out; /* what the socket has not taken of the last message */
+        bool behind;       /* there is a newer message than that */
+        double stuck_since;
+        bool reported;
+        struct announce_report report;
+};
+
+struct announce_server {
+        struct ev_loop *loop;
+        struct sockaddr_un address;
+        int fd;
+        ev_io acceptable;
+        ev_timer heartbeat;
+        announce_server_fn *changed;
+        void *userdata;
+        struct strbuf message;               /* empty until the first set */
+        struct client *clients[MAX_CLIENTS]; /* oldest first */
+        size_t n_clients;
+};
+
+static const struct client *speaking_client(const struct announce_server *server)
+{
+        for (size_t i = server->n_clients; i > 0; i--)
+                if (server->clients[i - 1]->reported)
+                        return server->clients[i - 1];
+        return NULL;
+}
+
+static void tell_changed(struct announce_server *server)
+{
+        if (server->changed)
+                server->changed(server->userdata, announce_server_report(server));
+}
+
+static void client_free(struct client *client)
+{
+        ev_io_stop(client->server->loop, &client->readable);
+        ev_io_stop(client->server->loop, &client->writable);
+        (void)close(client->fd);
+        lines_clear(&client->in);
+        strbuf_clear(&client->out);
+        announce_report_clear(&client->report);
+        free(client);
+}
+
+static void client_drop(struct client *client)
+{
+        struct announce_server *server = client->server;
+        bool speaking = speaking_client(server) == client;
+        size_t i = 0;
+
+        while (server->clients[i] != client)
+                i++;
+        server->n_clients--;
+        memmove(&server->clients[i], &server->clients[i + 1], (server->n_clients - i) * sizeof(client));
+        client_free(client);
+        if (speaking)
+                tell_changed(server);
+}
+
+/* Writes what the socket takes. Returns 0, or a negative errno if the client is of no use any more. */
+static int client_flush(struct client *client)
+{
+        struct announce_server *server = client->server;
+
+        while (client->out.length) {
+                ssize_t n =
+                    send(client->fd, client->out.text, client->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && errno == EAGAIN) {
+                        ev_io_start(server->loop, &client->writable);
+                        return 0;
+                }
+                if (n < 0)
+                        return -errno;
+                client->stuck_since = ev_now(server->loop);
+                strbuf_consume(&client->out, (size_t)n);
+                if (client->out.length || !client->behind)
+                        continue;
+                client->behind = false;
+                if (strbuf_append(&client->out, server->message.text, server->message.length) < 0)
+                        return -ENOMEM;
+        }
+        ev_io_stop(server->loop, &client->writable);
+        return 0;
+}
+
+/* The current message to one client; or later, if it is still busy with the last one. May drop it. */
+static void client_send(struct client *client)
+{
+        struct announce_server *server = client->server;
+
+        if (!server->message.length)
+                return;
+        if (client->out.length) {
+                client->behind = true;
+                return;
+        }
+        client->stuck_since = ev_now(server->loop);
+        if (strbuf_append(&client->out, server->message.text, server->message.length) < 0 ||
+            client_flush(client) < 0)
+                client_drop(client);
+}
+
+static void send_to_all(struct announce_server *server)
+{
+        for (size_t i = server->n_clients; i > 0; i--) /* backwards: it may drop this one */
+                client_send(server->clients[i - 1]);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+        struct client *client = container_of(watcher, struct client, writable);
+
+        (void)loop;
+        (void)events;
+        if (client_flush(client) < 0)
+                client_drop(client);
+}
+
+/* Returns 0 or a negative errno with *error set. */
+static int client_take_reports(struct client *client, struct error *error)
+{
+        _cleanup_announce_report_ struct announce_report report = {0};
+        bool changed = false;
+        const char *line;
+        size_t length;
+        int r;
+
+        while (lines_next(&client->in, &line, &length)) {
+                r = announce_report_decode(line, length, &report, error);
+                if (r < 0)
+                        return r;
+                if (client->reported && announce_report_equal(&report, &client->report))
+                        continue;
+                announce_report_clear(&client->report);
+                client->report = report;
+                report = (struct announce_report){0};
+                client->reported = changed = true;
+        }
+        if (changed && speaking_client(client->server) == client)
+                tell_changed(client->server);
+        return 0;
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+        struct client *client = container_of(watcher, struct client, readable);
+        struct error error = {0};
+        char chunk[16384];
+        ssize_t n;
+        int r;
+
+        (void)loop;
+        (void)events;
+        n = recv(client->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                log_info(MODULE, "announcer has gone", LOG_INT("fd", client->fd));
+                client_drop(client);
+                return;
+        }
+        r = lines_feed(&client->in, chunk, (size_t)n);
+        if (r < 0)
+                (void)error_set(&error, NULL, "%s", strerror(-r));
+        else
+                r = client_take_reports(client, &error);
+        if (r < 0) {
+                log_warning(MODULE, "announcer dropped: bad report", LOG_ERROR_FIELDS(&error));
+                client_drop(client);
+        }
+}
+
+static int client_add(struct announce_server *server, int fd)
+{
+        struct client *client;
+
+        if (server->n_clients == MAX_CLIENTS) {
+                log_warning(MODULE, "too many announcers: the oldest is dropped");
+                client_drop(server->clients[0]);
+        }
+        client = calloc(1, sizeof(*client));
+        if (!client)
+                return -ENOMEM;
+        client->server = server;
+        client->fd = fd;
+        client->in.max = ANNOUNCE_MESSAGE_MAX;
+        ev_io_init(&client->readable, on_readable, fd, EV_READ);
+        ev_io_init(&client->writable, on_writable, fd, EV_WRITE);
+        ev_io_start(server->loop, &client->readable);
+        server->clients[server->n_clients++] = client;
+        log_info(MODULE, "announcer has connected", LOG_INT("fd", fd));
+        client_send(client);
+        return 0;
+}
+
+static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+        struct announce_server *server = container_of(watcher, struct announce_server, acceptable);
+        _cleanup_close_ int fd = -1;
+
+        (void)events;
+        fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+                /* Gone again; or out of descriptors, and then it stays acceptable: wait for the heartbeat. */
+                ev_io_stop(loop, watcher);
+                return;
+        }
+        if (client_add(server, fd) == 0)
+                (void)TAKE_FD(fd);
+}
+
+static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+        struct announce_server *server = container_of(watcher, struct announce_server, heartbeat);
+
+        (void)events;
+        for (size_t i = server->n_clients; i > 0; i--) {
+                struct client *client = server->clients[i - 1];
+
+                if (client->out.length && ev_now(loop) - client->stuck_since > ANNOUNCE_SILENCE_MS / 1e3) {
+                        log_warning(MODULE, "announcer dropped: it does not read", LOG_INT("fd", client->fd));
+                        client_drop(client);
+                }
+        }
+        send_to_all(server);
+        ev_io_start(loop, &server->acceptable);
+}
+
+static int listen_on(struct announce_server *server, const char *path, struct error *error)
+{
+        struct stat st;
+        int errnum;
+
+        server->address.sun_family = AF_UNIX;
+        if (strlen(path) >= sizeof(server->address.sun_path))
+                return error_set(error, path, "path too long for a socket");
+        (void)snprintf(server->address.sun_path, sizeof(server->address.sun_path), "%s", path);
+        server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (server->fd < 0)
+                goto fail;
+        if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+                (void)unlink(path);
+        if (bind(server->fd, (const struct sockaddr *)&server->address, sizeof(server->address)) < 0)
+                goto fail;
+        /* The announcer's container may run as another user; the directory is the pod's own. */
+        if (chmod(path, 0666) < 0 || listen(server->fd, MAX_CLIENTS) < 0)
+                goto fail;
+        return 0;
+
+fail:
+        errnum = errno;
+        (void)error_set(error, path, "cannot listen: %s", strerror(errnum));
+        return -errnum;
+}
+
+int announce_server_new(struct ev_loop *loop, const char *path, announce_server_fn *changed, void *userdata,
+                        struct announce_server **out, struct error *error)
+{
+        struct announce_server *server = calloc(1, sizeof(*server));
+        int r;
+
+        if (!server)
+                return error_oom(error);
+        server->loop = loop;
+        server->changed = changed;
+        server->userdata = userdata;
+        ev_timer_init(&server->heartbeat, on_heartbeat, ANNOUNCE_HEARTBEAT_MS / 1e3,
+                      ANNOUNCE_HEARTBEAT_MS / 1e3);
+        ev_io_init(&server->acceptable, on_acceptable, -1, EV_READ);
+        r = listen_on(server, path, error);
+        if (r < 0) {
+                if (server->fd >= 0)
+                        (void)close(server->fd);
+                free(server);
+                return r;
+        }
+        ev_io_set(&server->acceptable, server->fd, EV_READ);
+        ev_io_start(loop, &server->acceptable);
+        ev_timer_start(loop, &server->heartbeat);
+        *out = server;
+        return 0;
+}
+
+int announce_server_set(struct announce_server *server, const struct announce_set *set)
+{
+        struct strbuf message = {0};
+
+        if (announce_set_encode(set, &message) < 0)
+                return -ENOMEM;
+        if (message.length == server->message.length &&
+            memcmp(message.text, server->message.text, message.length) == 0) {
+                strbuf_clear(&message);
+                return 0;
+        }
+        strbuf_clear(&server->message);
+        server->message = message;
+        ev_timer_again(server->loop, &server->heartbeat);
+        send_to_all(server);
+        return 0;
+}
+
+const struct announce_report *announce_server_report(const struct announce_server *server)
+{
+        const struct client *client = speaking_client(server);
+
+        return client ? &client->report : NULL;
+}
+
+bool announce_server_connected(const struct announce_server *server)
+{
+        return server->n_clients > 0;
+}
+
+void announce_server_free(struct announce_server *server)
+{
+        if (!server)
+                return;
+        ev_io_stop(server->loop, &server->acceptable);
+        ev_timer_stop(server->loop, &server->heartbeat);
+        for (size_t i = 0; i < server->n_clients; i++)
+                client_free(server->clients[i]);
+        (void)close(server->fd);
+        (void)unlink(server->address.sun_path);
+        strbuf_clear(&server->message);
+        free(server);
+}

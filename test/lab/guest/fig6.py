@@ -1,0 +1,162 @@
+"""The machines of the paper's Fig. 6, and what runs on them.
+
+ client 192.168.1.2 ── router 10.0.0.110 ── node network 10.0.0.0/24 ──┬── reflector 10.0.0.109
+                                                                      ├── node1 10.0.0.106 ── lb1, web1
+                                                                      ├── node2 10.0.0.107 ── lb2, web2
+                                                                      └── node3 10.0.0.108 ── web3
+Pods live in 172.16.N.0/24 of node N. Nodes and the reflector have routes to all of it, the router to none of it.
+"""
+import os
+import shutil
+import time
+
+import byhand
+import linux
+from machine import LAB, Machine, ip_batch
+
+NODES = {1: "10.0.0.106", 2: "10.0.0.107", 3: "10.0.0.108"}
+ROUTER, REFLECTOR, CLIENT = "10.0.0.110", "10.0.0.109", "192.168.1.2"
+VIP = "10.1.1.1"
+POOL = "10.1.1.0/24"
+
+LBS = ("lb1", "lb2")
+WEBS = ("web1", "web2", "web3")
+
+LOOPBACK = "link set lo up"
+
+
+class Pod(Machine):
+    def __init__(self, name, node, number):
+        super().__init__(name)
+        self.node, self.node_address = f"node{node}", NODES[node]
+        self.address, self.gateway = f"172.16.{node}.{number}", f"172.16.{node}.1"
+
+    def connect(self):
+        """What a CNI plugin does: one end of a veth pair on the node's bridge, the other is the pod's eth0."""
+        self.create()
+        Machine(self.node).ip([f"link add {self.name} master cni0 up type veth peer name eth0 netns {self.netns}"])
+        self.ip([LOOPBACK, "link set eth0 up", f"addr add {self.address}/24 dev eth0",
+                 f"route add default via {self.gateway}"])
+
+    def link(self, up):
+        """Without its link the pod is silent: the node drops what it sends, and nobody tells its peers."""
+        Machine(self.node).ip([f"link set {self.name} {'up' if up else 'down'}"])
+
+
+def lb_pod(name):
+    """lb1 and lb4 are on node1, lb2 on node2, lb3 on node3."""
+    number = int(name.removeprefix("lb"))
+    return Pod(name, (number - 1) % 3 + 1, 10 + number)
+
+
+def web_pod(name):
+    number = int(name.removeprefix("web"))
+    return Pod(name, (number - 1) % 3 + 1, 20 + number)
+
+
+def start_hosts():
+    """The machines that are not pods, cabled and with their routes."""
+    hosts = [Machine(name) for name in ("client", "router", "reflector", *(f"node{n}" for n in NODES))]
+    for host in hosts:
+        host.create()
+    client, router, reflector, *nodes = hosts
+    ip_batch(["link add br0 up type bridge",
+              *(f"link add {host.name} master br0 up type veth peer name eth0 netns {host.netns}" for host in hosts[1:]),
+              f"link add eth0 netns {client.netns} type veth peer name eth1 netns {router.netns}"])
+    client.ip([LOOPBACK, "link set eth0 up", f"addr add {CLIENT}/24 dev eth0", "route add default via 192.168.1.1"])
+    router.ip([LOOPBACK, "link set eth0 up", "link set eth1 up", f"addr add {ROUTER}/24 dev eth0",
+               "addr add 192.168.1.1/24 dev eth1"])
+    # 1 = spread by the 5-tuple; the kernel's default looks at addresses only, and one client would meet one LB pod
+    router.sysctl({"net.ipv4.ip_forward": 1, "net.ipv4.fib_multipath_hash_policy": 1,
+                   "net.ipv4.ip_unprivileged_port_start": 179})
+    overlay = {n: f"route add 172.16.{n}.0/24 via {address}" for n, address in NODES.items()}
+    reflector.ip([LOOPBACK, "link set eth0 up", f"addr add {REFLECTOR}/24 dev eth0", *overlay.values()])
+    for n, node in zip(NODES, nodes):
+        node.ip([LOOPBACK, "link set eth0 up", f"addr add {NODES[n]}/24 dev eth0", f"route add default via {ROUTER}",
+                 "link add cni0 up type bridge", f"addr add 172.16.{n}.1/24 dev cni0",
+                 *(route for other, route in overlay.items() if other != n)])
+        node.sysctl({"net.ipv4.ip_forward": 1})
+    return router, reflector
+
+
+def start_routers(router, reflector):
+    reflector.start("gobgpd", ["gobgpd", "-f", reflector.write("gobgpd.yml", byhand.REFLECTOR_YML), "-t", "yaml"])
+    os.mkdir(f"{router.run_dir}/frr")
+    shutil.chown(f"{router.run_dir}/frr", "frr", "frr")
+    router.start("zebra", ["/usr/lib/frr/zebra", "-f", router.write("zebra.conf", "log stdout\n"), "--log", "stdout"])
+    wait_for(lambda: os.path.exists(f"{router.run_dir}/frr/zserv.api"), 20, "zebra listens")
+    router.start("gobgpd", [f"{LAB}/trixie/usr/bin/gobgpd", "-f", router.write("gobgpd.yml", byhand.ROUTER_YML),
+                            "-t", "yaml"], user="frr")
+
+
+def start_web(name):
+    pod = web_pod(name)
+    pod.connect()
+    start_nginx(pod)
+    return pod
+
+
+def start_nginx(pod):
+    pod.start("nginx", ["nginx", "-c", pod.write("nginx.conf", NGINX_CONF.replace("NAME", pod.name))])
+
+
+def start_lb(name):
+    pod = lb_pod(name)
+    pod.connect()
+    os.mkdir(f"{pod.run_dir}/netns")
+    os.mkdir(f"{pod.run_dir}/coracle")
+    open(f"{pod.run_dir}/netns/node", "x", encoding="ascii").close()
+    linux.mount(f"/run/netns/{pod.node}", f"{pod.run_dir}/netns/node", flags=linux.MS_BIND)
+    start_containers(pod)
+    return pod
+
+
+def start_containers(pod):
+    pod.output(f"{LAB}/tree/deploy/netns-setup", POOL)
+    pod.start("exabgp", ["exabgp", pod.write("exabgp.conf", byhand.exabgp(pod))], container=True,
+              env={"exabgp.daemon.drop": "false", "exabgp.daemon.user": "root", "exabgp.log.destination": "stdout",
+                   "exabgp.api.cli": "false"})
+    pod.start("ipvs", ["keepalived", "-n", "-l", "-C", "-f", pod.write("keepalived.conf", byhand.KEEPALIVED),
+                       "-p", "/run/coracle/k.pid", "-c", "/run/coracle/c.pid"], container=True)
+
+
+def kill_containers(pod):
+    """What is left when a pod is killed: its network namespace, which another pod of that name will get anew."""
+    for daemon in pod.daemons():
+        pod.kill(daemon)
+
+
+NGINX_CONF = """daemon off; master_process off; pid /run/nginx.pid; error_log stderr;
+events { worker_connections 512; }
+http {
+    access_log off;
+    client_body_temp_path /run/body; proxy_temp_path /run/proxy; fastcgi_temp_path /run/fastcgi;
+    uwsgi_temp_path /run/uwsgi; scgi_temp_path /run/scgi;
+    keepalive_timeout 0;
+    server { listen 80; location / { return 200 "NAME\\n"; } }
+}
+"""
+
+
+def wait_for(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+def start():
+    def say(what):
+        print(f"{time.monotonic():5.1f} s  {what}")
+    say("start")
+    router, reflector = start_hosts()
+    say("hosts are cabled")
+    for name in LBS:
+        start_lb(name)
+        say(f"{name} started")
+    start_routers(router, reflector)
+    say("routers started")
+    for name in WEBS:
+        start_web(name)
+    say("web pods started")

@@ -1,0 +1,129 @@
+"""What a scenario has to work with. A scenario is a file of test/lab/scenarios with
+
+    LIMIT_S = 30                # optional: its time limit
+    def run(lab): ...           # returns the figures to print; raises when something is not as it must be
+"""
+import importlib.util
+import os
+import signal
+import sys
+import time
+import traceback
+
+import fig6
+import observe
+from cluster import DRAINING, Service
+from load import Load
+from machine import LAB, Machine
+
+VIP_ROUTE = f"{fig6.VIP}/32"
+
+
+class Lab:
+    """The lab in its normal state: lb1 and lb2 announce the VIP of the Service "web", served by web1 to web3."""
+
+    def __init__(self):
+        self.lbs = {name: fig6.lb_pod(name) for name in fig6.LBS}
+        self.webs = {name: fig6.web_pod(name) for name in fig6.WEBS}
+        self.service = Service("web", fig6.VIP)
+        for pod in self.webs.values():
+            self.service.set(pod)
+
+    def wait(self, condition, seconds, what):
+        """Polls until condition() holds and returns how long that took; asserts that it does in time."""
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > seconds:
+                raise AssertionError(f"not within {seconds} s: {what}; {self.describe()}")
+            time.sleep(0.02)
+        return time.monotonic() - began
+
+    def settle(self, seconds=30):
+        """Brings everything back to the normal state."""
+        for pod in self.lbs.values():
+            pod.link(up=True)
+            if len(pod.daemons()) < 2:
+                fig6.kill_containers(pod)
+                fig6.start_containers(pod)
+        for pod in self.webs.values():
+            if not pod.daemons():
+                fig6.start_nginx(pod)
+        self.service.publish()
+        self.wait(self.is_settled, seconds, "the lab is in its normal state")
+
+    def is_settled(self):
+        return (self.next_hops() == self.expected_next_hops()
+                and all(self.table(lb) == self.expected_table() for lb in self.lbs))
+
+    def next_hops(self, prefix=VIP_ROUTE):
+        """Where the router's kernel sends packets for the VIP: [] when there is no route."""
+        return observe.routes("router").get(prefix, [])
+
+    def expected_next_hops(self):
+        return sorted({pod.node_address for pod in self.lbs.values()})
+
+    def table(self, lb, virtual_server=f"{fig6.VIP}:80"):
+        """{real server: weight} in the kernel of an LB pod, None without the virtual server."""
+        return observe.ipvs(lb).get(virtual_server)
+
+    def expected_table(self):
+        return {f"{address}:80": 0 if conditions is DRAINING else 1
+                for address, conditions in self.service.endpoints.values()}
+
+    def tables_follow(self, seconds=10):
+        """Waits until the table of every LB pod says what the Service says; returns the time it took."""
+        return self.wait(lambda: all(self.table(lb) == self.expected_table() for lb in self.lbs), seconds,
+                         f"IPVS tables follow the Service: {self.expected_table()}")
+
+    def requests(self, count=400, **options):
+        """Sends `count` requests; returns the load's result and how many each LB pod scheduled."""
+        before = {lb: observe.ipvs_connections(lb) for lb in self.lbs}
+        load = Load(fig6.VIP, requests=count, **options).finish()
+        return load, {lb: observe.ipvs_connections(lb) - before[lb] for lb in self.lbs}
+
+    def stream(self, rate=40.0, **options):
+        """A steady stream of requests, until its stop()."""
+        load = Load(fig6.VIP, rate=rate, **options)
+        time.sleep(0.5)
+        return load
+
+    def describe(self):
+        return f"router: {self.next_hops()}, " + ", ".join(f"{lb}: {self.table(lb)}" for lb in self.lbs)
+
+
+class TimeLimit(Exception):
+    pass
+
+
+def on_alarm(*_):
+    raise TimeLimit
+
+
+def run(names):
+    """Runs scenarios one after the other; the number of failed ones is the status."""
+    signal.signal(signal.SIGALRM, on_alarm)
+    failed = 0
+    for name in names:
+        spec = importlib.util.spec_from_file_location(name, f"{LAB}/tree/test/lab/scenarios/{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        began = time.monotonic()
+        try:
+            spec.loader.exec_module(module)
+            lab = Lab()
+            signal.alarm(45)
+            lab.settle()
+            limit = getattr(module, "LIMIT_S", 30)
+            signal.alarm(limit)
+            figures = module.run(lab)
+            signal.alarm(0)
+            print(f"ok {name} ({time.monotonic() - began:.1f} s): {figures}")
+        except TimeLimit:
+            failed += 1
+            print(f"not ok {name}: time limit; {lab.describe()}")
+            traceback.print_exc(limit=-3)
+        except Exception as error:
+            failed += 1
+            signal.alarm(0)
+            print(f"not ok {name}: {error}")
+            traceback.print_exc(limit=-3)
+    return failed

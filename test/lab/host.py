@@ -1,0 +1,145 @@
+"""The host's side of the lab: starts the guest, and connects any number of clients to its one serial line.
+
+A client connects to DIR/socket and talks the JSON lines that guest/agent.py describes, without ids: this process
+puts them in. It ends with the guest, and ends the guest when the lab's time is over.
+"""
+import argparse
+import glob
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+
+
+def kernel_command(options, line_fd):
+    words = {"lab_tree": TREE, "lab_out": options.dir, "lab_trixie": options.trixie, "lab_build": options.build}
+    for path in words.values():
+        if not path.isascii() or any(c in path for c in " \"'"):
+            sys.exit(f"lab: the kernel's command line cannot carry this path: {path}")
+    return ["linux.uml", "mem=1G", "rootfstype=hostfs", "root=/dev/root", "hostfs=/", "ro", "quiet",
+            f"uml_dir={options.dir}/uml", "umid=lab", "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=fd:{line_fd}",
+            *(f"{key}={value}" for key, value in words.items()),
+            "init=/usr/bin/python3", "--", "-E", "-s", "-S", "-X", f"pycache_prefix={options.dir}/pycache",
+            f"{HERE}/guest/agent.py"]
+
+
+class Host:
+    def __init__(self, options):
+        self.options = options
+        self.deadline = time.monotonic() + 60 * options.minutes
+        self.clients = {}   # id → socket
+        self.buffers = {}   # id → bytes received and not yet a whole line
+        self.next_id = 0
+        self.held = []      # for the guest, until it listens; None from then on
+        self.line, guest_end = socket.socketpair()
+        console = open(f"{options.dir}/console.log", "wb")
+        self.guest = subprocess.Popen(kernel_command(options, guest_end.fileno()), stdin=subprocess.DEVNULL,
+                                      stdout=console, stderr=console, pass_fds=[guest_end.fileno()],
+                                      start_new_session=True)
+        guest_end.close()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{options.dir}/socket")
+        self.listener.listen()
+
+    def to_guest(self, message):
+        if self.held is None:
+            self.line.sendall(json.dumps(message).encode() + b"\n")
+        else:
+            self.held.append(message)
+
+    def accept(self):
+        client, _ = self.listener.accept()
+        self.next_id += 1
+        self.clients[self.next_id] = client
+        self.buffers[self.next_id] = b""
+
+    def from_client(self, number):
+        try:
+            data = self.clients[number].recv(4096)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.drop(number)
+            self.to_guest({"id": number, "hangup": True})
+            return
+        *lines, self.buffers[number] = (self.buffers[number] + data).split(b"\n")
+        for line in lines:
+            self.to_guest({**json.loads(line), "id": number})
+
+    def drop(self, number):
+        self.clients.pop(number).close()
+        del self.buffers[number]
+
+    def from_guest(self, line):
+        message = json.loads(line)
+        number = message["id"]
+        if self.held is not None:
+            held, self.held = self.held, None
+            for waiting in held:
+                self.to_guest(waiting)
+        if number == "boot":
+            with open(f"{self.options.dir}/boot.log", "a", encoding="utf-8") as log:
+                log.write(message.get("out") or f"boot ended with status {message['exit']}\n")
+        elif number in self.clients:
+            try:
+                self.clients[number].sendall(line + b"\n")
+            except OSError:
+                pass
+            if "exit" in message:
+                self.drop(number)
+
+    def serve(self):
+        pending = b""
+        while time.monotonic() < self.deadline:
+            numbers = list(self.clients)
+            readable, _, _ = select.select([self.line, self.listener, *self.clients.values()], [], [], 1.0)
+            readable = set(map(id, readable))
+            for number in numbers:
+                if id(self.clients[number]) in readable:
+                    self.from_client(number)
+            if id(self.listener) in readable:
+                self.accept()
+            if id(self.line) in readable:
+                data = self.line.recv(65536)
+                if not data:
+                    return
+                *lines, pending = (pending + data).split(b"\n")
+                for line in lines:
+                    self.from_guest(line)
+            if self.guest.poll() is not None:
+                return
+
+    def end(self):
+        """A guest that was asked to stop ends by itself; User-Mode Linux is several processes, all in one group."""
+        try:
+            self.guest.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(self.guest.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        os.unlink(f"{self.options.dir}/socket")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--trixie", required=True)
+    parser.add_argument("--minutes", type=float, default=30)
+    host = Host(parser.parse_args())
+    try:
+        host.serve()
+    finally:
+        host.end()
+
+
+main()

@@ -44,7 +44,6 @@ def mount_all():
     for name in ("tree", "out", "trixie", "build"):
         os.makedirs(f"{LAB}/{name}")
         linux.mount("none", f"{LAB}/{name}", "hostfs", 0 if name == "out" else linux.MS_RDONLY, words[f"lab_{name}"])
-    os.symlink(f"{LAB}/build", f"{LAB}/bin")
 
 
 def in_child(work):

@@ -152,6 +152,8 @@ def start():
     say("start")
     router, reflector = start_hosts()
     say("hosts are cabled")
+    wait_for(lambda: os.path.exists(f"{LAB}/out/built"), 300, "the project is built")
+    say("the project is built")
     for name in LBS:
         start_lb(name)
         say(f"{name} started")

@@ -142,7 +142,7 @@ class Machine:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout).stdout
 
 
-PATH = f"{LAB}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = f"{LAB}/build/controller:{LAB}/out/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def ip_batch(batch):

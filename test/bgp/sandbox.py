@@ -130,6 +130,15 @@ class Sandbox:
                               "exabgp.log.destination": "stdout"})
         self.exabgp = self.start("exabgp", ["exabgp", "/run/exabgp.conf"], env=environment)
 
+    @staticmethod
+    def lives(pid):
+        """A process that has ended stays a zombie until whoever adopted it looks."""
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
     def announcer_pid(self):
         """The announcer that this exabgp runs, or None."""
         try:

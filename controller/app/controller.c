@@ -106,18 +106,20 @@ static void log_routes(const struct routes *routes)
         }
 }
 
+/* Tells the announcer, and the log if the routes are others than before. */
 static void publish_routes(struct controller *c)
 {
-        size_t before = c->announce_set.routes.count;
+        _cleanup_(prefix_list_clear) struct prefix_list before = c->announce_set.routes;
 
-        c->announce_set.routes.count = 0;
+        c->announce_set.routes = (struct prefix_list){0};
         if (routes_collect(&c->routes, &c->config->bgp, &c->announce_set.routes) < 0 ||
             announce_server_set(c->announce_server, &c->announce_set) < 0) {
-                log_error("controller", "out of memory; the routes stay as they are");
+                log_error("routes", "out of memory; what is announced stays as it is");
                 return;
         }
-        log_info("routes", "announcing", LOG_INT("routes", c->announce_set.routes.count),
-                 LOG_INT("before", before), LOG_INT("vips", c->routes.count));
+        if (!prefix_list_equal(&before, &c->announce_set.routes))
+                log_info("routes", "announcing", LOG_INT("routes", c->announce_set.routes.count),
+                         LOG_INT("before", before.count), LOG_INT("vips", c->routes.count));
         log_routes(&c->routes);
 }
 

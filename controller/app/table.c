@@ -11,6 +11,7 @@
 #define FIRST_LOOK_S 0.01
 #define SLOWEST_LOOK_S 0.5
 #define IDLE_LOOK_S 10.0 /* for changes that nobody told us of */
+#define UNREADABLE_LOOKS 4
 #define SETTLE_BASE_S 5.0
 #define SETTLE_PER_SERVER_S 0.003 /* keepalived starts 5,000 checkers in 10-13 s */
 
@@ -25,9 +26,10 @@ struct table {
         size_t differences;
         bool readable;
         bool settling;
-        unsigned int remedies; /* tried since the plan was last fulfilled */
-        ev_tstamp deadline;    /* of settling */
-        ev_tstamp step;        /* between two looks while settling */
+        unsigned int unreadable; /* looks in a row */
+        unsigned int remedies;   /* tried since the plan was last fulfilled */
+        ev_tstamp deadline;      /* of settling */
+        ev_tstamp step;          /* between two looks while settling */
         ev_timer timer;
         struct log_rate read_rate;
 };
@@ -116,9 +118,11 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
                 return;
         table->readable = read_table(table, &error) == 0;
         if (table->readable) {
+                table->unreadable = 0;
                 compare(table);
         } else {
-                if (!table->settling &&
+                /* Before keepalived has loaded the module there is nothing to read: give it a moment. */
+                if (++table->unreadable >= UNREADABLE_LOOKS &&
                     log_rate_allow(&table->read_rate, (int64_t)(ev_now(table->loop) * 1000), 10000))
                         log_error("table", "cannot be read", LOG_ERROR_FIELDS(&error));
                 table->settling = ev_now(table->loop) < table->deadline;

@@ -61,6 +61,34 @@ int kube_decode_object(enum kube_kind kind, const json_t *json, struct object **
         return r;
 }
 
+static struct object *new_object(enum kube_kind kind)
+{
+        if (kind == KUBE_KIND_SERVICE) {
+                struct service *service = service_new();
+
+                return service ? &service->object : NULL;
+        }
+
+        struct endpoint_slice *slice = endpoint_slice_new();
+
+        return slice ? &slice->object : NULL;
+}
+
+struct object *kube_named_object(enum kube_kind kind, const char *namespace, const char *name)
+{
+        struct object *object = new_object(kind);
+
+        if (!object)
+                return NULL;
+        object->namespace = strdup(namespace ? namespace : "default");
+        object->name = strdup(name);
+        if (!object->namespace || !object->name) {
+                kinds[kind].unref(object);
+                return NULL;
+        }
+        return object;
+}
+
 struct collector {
         struct model *model;
         kube_decode_bad_fn *bad;

@@ -34,6 +34,10 @@ int kube_decode_object(enum kube_kind kind, const json_t *json, struct object **
  * that failed to decode. Returns 0 or -EINVAL. */
 int kube_decode_name(const json_t *json, const char **namespace, const char **name);
 
+/* A new object that has its names only, as for a list of bad ones; `namespace` NULL means "default". Returns
+ * one reference, or NULL if out of memory. */
+struct object *kube_named_object(enum kube_kind kind, const char *namespace, const char *name);
+
 /* Decodes whatever `kubectl get -o json` or a manifest holds: an object, a List or ServiceList or
  * EndpointSliceList, nested if need be. Objects of other kinds are passed over. Appends to the lists of
  * *model, which are then unsorted. A bad object is reported to `bad` (with its names if it has any, else

@@ -29,6 +29,11 @@ const char *kube_kind_name(enum kube_kind kind)
         return kinds[kind].name;
 }
 
+bool kube_is_list(enum kube_kind kind, const char *list_kind, const char *version)
+{
+        return strcmp(list_kind, kinds[kind].list_name) == 0 && strcmp(version, kinds[kind].version) == 0;
+}
+
 void (*kube_kind_unref(enum kube_kind kind))(struct object *)
 {
         return kinds[kind].unref;

@@ -19,6 +19,9 @@ enum kube_kind {
 /* "Service", "EndpointSlice". */
 const char *kube_kind_name(enum kube_kind kind);
 
+/* Whether kind and apiVersion are those of a typed list of this kind, e.g. ServiceList of v1. */
+bool kube_is_list(enum kube_kind kind, const char *list_kind, const char *version);
+
 /* The `unref` that fits the kind, for the object_list functions. */
 void (*kube_kind_unref(enum kube_kind kind))(struct object *);
 

@@ -143,8 +143,8 @@ def start_lb(pod):
 def start_containers(pod):
     if not pod.pid("exabgp"):
         pod.start("exabgp", ["sh", "-c", EXABGP, "exabgp", pod.address, pod.node_address], container=True,
-                  env={"exabgp.daemon.drop": "false", "exabgp.daemon.user": "root",
-                       "exabgp.log.destination": "stdout", "exabgp.api.cli": "false"})
+                  env={"exabgp_daemon_drop": "false", "exabgp_daemon_user": "root",
+                       "exabgp_log_destination": "stdout", "exabgp_api_cli": "false"})
     if not pod.pid("ipvs"):
         pod.start("ipvs", ["coracle", "controller", "--config", CONFIG, "--objects", OBJECTS,
                            "--templates", TEMPLATES], container=True)

@@ -28,4 +28,4 @@ def run(lab):
     assert load.answers.get("web4"), f"the added pod never answered: {load.answers}"
     assert load.failed + during.failed == 0, f"{load.failed} requests failed: {load.failures}"
     return (f"tables follow {added:.2f} s after a pod is added, {drained:.2f} s drained, {removed:.2f} s removed; "
-            f"0 of {load.succeeded + during.succeeded} requests failed")
+            f"0 of {load.succeeded + during.succeeded} requests failed, the slowest took {load.slowest:.2f} s")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "announcer/options.h"
+#include "base/cleanup.h"
 
 #include <ev.h>
 

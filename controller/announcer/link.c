@@ -2,12 +2,12 @@
 
 #include "base/lines.h"
 #include "base/log.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #define MODULE "link"
 
@@ -137,15 +137,13 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
 {
         struct link *link = container_of(watcher, struct link, retry);
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct error error = {0};
         _cleanup_close_ int fd = -1;
 
         (void)events;
-        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", link->path);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        /* A unix socket connects at once or not at all. */
-        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-                disconnect(link, strerror(errno));
+        fd = unix_socket_connect(link->path, &error);
+        if (fd < 0) {
+                disconnect(link, error.what);
                 return;
         }
         ev_timer_stop(loop, watcher);

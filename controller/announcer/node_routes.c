@@ -149,47 +149,65 @@ static bool is_gateway(const struct nlattr *attr, const struct addr *gateway)
                memcmp(mnl_attr_get_payload(attr), gateway->bytes, addr_size(gateway)) == 0;
 }
 
+/* A dumped route: what it leads to, and whether through this pod. */
+struct found {
+        struct prefix prefix;
+        const struct addr *gateway;
+        bool ours;
+};
+
+static int on_attr(const struct nlattr *attr, void *userdata);
+
 /* IPv6 dumps the routes of several pods as one with several next-hops. */
-static bool is_one_of(const struct nlattr *multipath, const struct addr *gateway)
+static void walk_next_hops(const struct nlattr *multipath, struct found *found)
 {
         const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
         int left = mnl_attr_get_payload_len(multipath);
 
-        for (; RTNH_OK(hop, left); left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
-                const struct nlattr *attr = (const struct nlattr *)RTNH_DATA(hop);
-                int rest = hop->rtnh_len - (int)sizeof(*hop);
+        while (RTNH_OK(hop, left)) {
+                int length = (int)RTNH_ALIGN(hop->rtnh_len);
 
-                for (; mnl_attr_ok(attr, rest); rest -= MNL_ALIGN(attr->nla_len), attr = mnl_attr_next(attr))
-                        if (mnl_attr_get_type(attr) == RTA_GATEWAY && is_gateway(attr, gateway))
-                                return true;
+                (void)mnl_attr_parse_payload(hop + 1, hop->rtnh_len - sizeof(*hop), on_attr, found);
+                left -= length;
+                hop = (const struct rtnexthop *)((const char *)hop + length);
         }
-        return false;
+}
+
+static int on_attr(const struct nlattr *attr, void *userdata)
+{
+        struct found *found = userdata;
+        size_t size = addr_size(&found->prefix.addr);
+
+        switch (mnl_attr_get_type(attr)) {
+        case RTA_DST:
+                if (mnl_attr_get_payload_len(attr) == size)
+                        memcpy(found->prefix.addr.bytes, mnl_attr_get_payload(attr), size);
+                break;
+        case RTA_GATEWAY:
+                found->ours |= is_gateway(attr, found->gateway);
+                break;
+        case RTA_MULTIPATH:
+                walk_next_hops(attr, found);
+                break;
+        default:
+                break;
+        }
+        return MNL_CB_OK;
 }
 
 static int on_route(const struct nlmsghdr *message, void *userdata)
 {
         struct node_routes *routes = userdata;
         const struct rtmsg *route = mnl_nlmsg_get_payload(message);
-        const struct addr *gateway = gateway_of(routes, route->rtm_family);
-        struct prefix prefix = {.length = route->rtm_dst_len};
-        const struct nlattr *attr;
-        bool ours = false;
+        struct found found = {
+            .prefix = {.addr.family = route->rtm_family, .length = route->rtm_dst_len},
+            .gateway = gateway_of(routes, route->rtm_family),
+        };
 
         if (route->rtm_protocol != NODE_ROUTES_PROTOCOL || route->rtm_table != RT_TABLE_MAIN)
                 return MNL_CB_OK;
-        prefix.addr.family = route->rtm_family;
-        mnl_attr_for_each(attr, message, sizeof(*route))
-        {
-                uint16_t type = mnl_attr_get_type(attr);
-
-                if (type == RTA_DST && mnl_attr_get_payload_len(attr) == addr_size(&prefix.addr))
-                        memcpy(prefix.addr.bytes, mnl_attr_get_payload(attr), addr_size(&prefix.addr));
-                else if (type == RTA_GATEWAY)
-                        ours |= is_gateway(attr, gateway);
-                else if (type == RTA_MULTIPATH)
-                        ours |= is_one_of(attr, gateway);
-        }
-        if (ours && prefix_list_append(&routes->present, &prefix) < 0)
+        (void)mnl_attr_parse(message, sizeof(*route), on_attr, &found);
+        if (found.ours && prefix_list_append(&routes->present, &found.prefix) < 0)
                 routes->out_of_memory = true;
         return MNL_CB_OK;
 }

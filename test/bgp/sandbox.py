@@ -123,12 +123,15 @@ class Sandbox:
     # ---- the pod
 
     def start_exabgp(self, config):
-        with open("/run/exabgp.conf", "w", encoding="utf-8") as file:
+        self.exabgp = self.start_plain_exabgp("exabgp", config)
+
+    def start_plain_exabgp(self, name, config):
+        with open(f"/run/{name}.conf", "w", encoding="utf-8") as file:
             file.write(config)
         environment = dict(os.environ, PATH=f"{os.path.dirname(self.announcer)}:{os.environ['PATH']}",
                            **{"exabgp.api.cli": "false", "exabgp.daemon.user": "root",
                               "exabgp.log.destination": "stdout"})
-        self.exabgp = self.start("exabgp", ["exabgp", "/run/exabgp.conf"], env=environment)
+        return self.start(name, ["exabgp", f"/run/{name}.conf"], env=environment)
 
     @staticmethod
     def lives(pid):
@@ -164,6 +167,10 @@ class Sandbox:
                 return json.load(file)
         except (FileNotFoundError, ValueError):
             return None
+
+    def log(self, name):
+        with open(f"/run/log/{name}", encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def kill(self, process, signum=signal.SIGKILL):
         process.send_signal(signum)

@@ -64,10 +64,35 @@ def foreign_prefix(pod):
     pod.want([V4, V6])
 
 
+HOSTILE = """neighbor 10.0.0.109 {
+    router-id 172.16.1.66; local-address 172.16.1.66; local-as 65021; peer-as 65021;
+    static {
+        route 10.1.66.1/32 next-hop 10.0.0.107;
+        route 10.9.66.1/32 next-hop 10.0.0.107;
+        route 10.1.66.2/32 next-hop 192.0.2.1;
+        route 10.0.0.0/8 next-hop 10.0.0.107;
+    }
+}
+"""
+
+
+def hostile_pod(pod):
+    """Of what another pod announces by itself only what an LB pod could announce gets in; a flood ends it."""
+    run("ip", "addr", "add", "172.16.1.66/32", "dev", "lo")
+    hostile = pod.start_plain_exabgp("hostile", HOSTILE)
+    pod.wait_rib([V4, V6, "10.1.66.1/32"])
+    pod.kill(hostile)
+    pod.wait_rib([V4, V6])
+    flood = "".join(f"route 10.1.{i // 250 + 100}.{i % 250}/32 next-hop 10.0.0.107; " for i in range(500))
+    hostile = pod.start_plain_exabgp("hostile", HOSTILE.replace("static {", "static { " + flood))
+    wait_for(lambda: "prefix limit" in pod.log("gobgpd").lower(), "the reflector's prefix limit")
+    pod.wait_rib([V4, V6])
+    pod.kill(hostile)
+
+
 def session_flap(pod):
     def sessions():
-        with open("/run/log/exabgp", encoding="utf-8") as file:
-            return file.read().count("connected to peer-1")
+        return pod.log("exabgp").count("connected to peer-1")
 
     before = sessions()
     run("gobgp", "neighbor", POD, "reset")
@@ -152,7 +177,7 @@ def exabgp_stopped(pod):
 
 def test(pod):
     pod.start_reflector(os.environ.get("SITE") or f"{HERE}/site.yaml")
-    for step in (announce_and_withdraw, graceful_shutdown, foreign_prefix, session_flap, controller_killed,
+    for step in (announce_and_withdraw, graceful_shutdown, foreign_prefix, hostile_pod, session_flap, controller_killed,
                  controller_restarted, controller_frozen, announcer_killed, many_routes, exabgp_killed,
                  exabgp_stopped):
         print(step.__name__, flush=True)

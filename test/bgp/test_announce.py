@@ -4,7 +4,7 @@ import signal
 import time
 
 import sandbox
-from sandbox import HERE, NODE, NODE6, POD, Failed, node, run, wait_for
+from sandbox import HERE, NODE, NODE6, POD, POD6, Failed, node, run, wait_for
 
 V4, V6 = "10.1.1.1/32", "fd00:1:1::1/128"
 COMMUNITY, LOCAL_PREF = 8, 5  # attribute types of BGP
@@ -18,8 +18,10 @@ def exabgp_config(pod):
         config = file.read().replace("passwordFile: password", "passwordFile: /run/password")
     with open("/run/coracle.yaml", "w", encoding="utf-8") as file:
         file.write(config)
-    return run(pod.coracle, "render", "--config", "/run/coracle.yaml", "--templates", f"{sandbox.TOP}/templates",
+    text = run(pod.coracle, "render", "--config", "/run/coracle.yaml", "--templates", f"{sandbox.TOP}/templates",
                "--output", "exabgp", "--pod-address", POD, "--node-address", NODE, "--node-address6", NODE6)
+    return text if f"--pod-address {POD6}" in text else text.replace(f"--pod-address {POD}",
+                                                                     f"--pod-address {POD} --pod-address {POD6}")
 
 
 def say(what, seconds):

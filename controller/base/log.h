@@ -32,9 +32,15 @@ struct log_field {
         int64_t number; /* used when text is NULL */
 };
 
-#define LOG_TEXT(key_, text_)                                 \
-        {                                                     \
-                .key = (key_), .text = (text_) ? (text_) : "" \
+/* A function, because compilers warn of arrays that are compared with NULL. */
+static inline const char *log_text(const char *text)
+{
+        return text ? text : "";
+}
+
+#define LOG_TEXT(key_, text_)                          \
+        {                                              \
+                .key = (key_), .text = log_text(text_) \
         }
 #define LOG_INT(key_, number_)                              \
         {                                                   \

@@ -20,14 +20,15 @@ static int fail_node(const struct renderer *renderer, const struct node *node, c
 
 static int look_up(const struct renderer *renderer, const struct node *node, const json_t **out)
 {
-        const struct key *key = &renderer->template->keys[node->first_key];
         const json_t *value;
 
         /* Checked while parsing too, but sections for `true` open no context. */
         if (node->up >= renderer->depth)
                 return fail_node(renderer, node, "leads out of the view");
         value = renderer->contexts[renderer->depth - 1 - node->up];
-        for (size_t i = 0; i < node->n_keys; i++, key++) {
+        for (size_t i = 0; i < node->n_keys; i++) {
+                const struct key *key = &renderer->template->keys[node->first_key + i];
+
                 value = json_object_getn(value, key->text, key->length);
                 if (!value)
                         return fail_node(renderer, node, "not in the view");

@@ -2,13 +2,12 @@
 
 #include "base/lines.h"
 #include "base/log.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define MODULE "announce_server"
@@ -31,7 +30,7 @@ struct client {
 
 struct announce_server {
         struct ev_loop *loop;
-        struct sockaddr_un address;
+        char *path;
         int fd;
         ev_io acceptable;
         ev_timer heartbeat;
@@ -254,33 +253,6 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
         ev_io_start(loop, &server->acceptable);
 }
 
-static int listen_on(struct announce_server *server, const char *path, struct error *error)
-{
-        struct stat st;
-        int errnum;
-
-        server->address.sun_family = AF_UNIX;
-        if (strlen(path) >= sizeof(server->address.sun_path))
-                return error_set(error, path, "path too long for a socket");
-        (void)snprintf(server->address.sun_path, sizeof(server->address.sun_path), "%s", path);
-        server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (server->fd < 0)
-                goto fail;
-        if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-                (void)unlink(path);
-        if (bind(server->fd, (const struct sockaddr *)&server->address, sizeof(server->address)) < 0)
-                goto fail;
-        /* The announcer's container may run as another user; the directory is the pod's own. */
-        if (chmod(path, 0666) < 0 || listen(server->fd, MAX_CLIENTS) < 0)
-                goto fail;
-        return 0;
-
-fail:
-        errnum = errno;
-        (void)error_set(error, path, "cannot listen: %s", strerror(errnum));
-        return -errnum;
-}
-
 int announce_server_new(struct ev_loop *loop, const char *path, announce_server_fn *changed, void *userdata,
                         struct announce_server **out, struct error *error)
 {
@@ -295,10 +267,16 @@ int announce_server_new(struct ev_loop *loop, const char *path, announce_server_
         ev_timer_init(&server->heartbeat, on_heartbeat, ANNOUNCE_HEARTBEAT_MS / 1e3,
                       ANNOUNCE_HEARTBEAT_MS / 1e3);
         ev_io_init(&server->acceptable, on_acceptable, -1, EV_READ);
-        r = listen_on(server, path, error);
-        if (r < 0) {
-                if (server->fd >= 0)
-                        (void)close(server->fd);
+        server->path = strdup(path);
+        if (!server->path) {
+                free(server);
+                return error_oom(error);
+        }
+        /* The announcer's container may run as another user; the directory is the pod's own. */
+        server->fd = unix_socket_listen(path, 0666, error);
+        if (server->fd < 0) {
+                r = server->fd;
+                free(server->path);
                 free(server);
                 return r;
         }
@@ -348,7 +326,8 @@ void announce_server_free(struct announce_server *server)
         for (size_t i = 0; i < server->n_clients; i++)
                 client_free(server->clients[i]);
         (void)close(server->fd);
-        (void)unlink(server->address.sun_path);
+        (void)unlink(server->path);
+        free(server->path);
         strbuf_clear(&server->message);
         free(server);
 }

@@ -1,0 +1,208 @@
+#include "announcer/link.h"
+
+#include "base/lines.h"
+#include "base/log.h"
+#include "base/unix_socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MODULE "link"
+
+enum {
+        LOG_PERIOD_MS = 10000,
+};
+
+struct link {
+        struct ev_loop *loop;
+        const char *path;
+        link_fn *on_set;
+        void *userdata;
+        int fd; /* -1: not connected */
+        ev_io readable, writable;
+        ev_timer retry;
+        struct lines in;
+        struct strbuf report; /* the last one, encoded */
+        struct strbuf out;    /* what the socket has not taken of the one before */
+        bool behind;          /* `report` has not been put into `out` yet */
+        struct log_rate log_rate;
+};
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
+
+static int64_t now_ms(const struct link *link)
+{
+        return (int64_t)(ev_now(link->loop) * 1e3);
+}
+
+static void disconnect(struct link *link, const char *reason)
+{
+        if (log_rate_allow(&link->log_rate, now_ms(link), LOG_PERIOD_MS))
+                log_warning(MODULE, "no connection to coracle", LOG_TEXT("socket", link->path),
+                            LOG_TEXT("error", reason));
+        if (link->fd >= 0) {
+                ev_io_stop(link->loop, &link->readable);
+                ev_io_stop(link->loop, &link->writable);
+                (void)close(link->fd);
+                link->fd = -1;
+        }
+        lines_clear(&link->in);
+        strbuf_reset(&link->out);
+        link->behind = link->report.length > 0;
+        ev_timer_again(link->loop, &link->retry);
+}
+
+/* Sends what the socket takes; disconnects on failure. */
+static void flush(struct link *link)
+{
+        while (link->fd >= 0 && (link->out.length || link->behind)) {
+                ssize_t n;
+
+                if (!link->out.length) {
+                        if (strbuf_append(&link->out, link->report.text, link->report.length) < 0) {
+                                disconnect(link, "out of memory");
+                                return;
+                        }
+                        link->behind = false;
+                }
+                n = send(link->fd, link->out.text, link->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && errno == EAGAIN) {
+                        ev_io_start(link->loop, &link->writable);
+                        return;
+                }
+                if (n < 0) {
+                        disconnect(link, strerror(errno));
+                        return;
+                }
+                strbuf_consume(&link->out, (size_t)n);
+        }
+        if (link->fd >= 0)
+                ev_io_stop(link->loop, &link->writable);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+        (void)loop;
+        (void)events;
+        flush(container_of(watcher, struct link, writable));
+}
+
+/* Returns 0 or a negative errno with *error set. */
+static int take_sets(struct link *link, const char *data, size_t length, struct error *error)
+{
+        const char *line;
+        int r;
+
+        r = lines_feed(&link->in, data, length);
+        if (r < 0) {
+                (void)error_set(error, NULL, "%s", strerror(-r));
+                return r;
+        }
+        while (lines_next(&link->in, &line, &length)) {
+                _cleanup_announce_set_ struct announce_set set = {0};
+
+                r = announce_set_decode(line, length, &set, error);
+                if (r < 0)
+                        return r;
+                link->on_set(link->userdata, &set);
+        }
+        return 0;
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+        struct link *link = container_of(watcher, struct link, readable);
+        struct error error = {0};
+        char chunk[65536];
+        ssize_t n;
+
+        (void)loop;
+        (void)events;
+        n = recv(link->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n < 0)
+                disconnect(link, strerror(errno));
+        else if (n == 0)
+                disconnect(link, "closed by coracle");
+        else if (take_sets(link, chunk, (size_t)n, &error) < 0)
+                disconnect(link, error.what);
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+        struct link *link = container_of(watcher, struct link, retry);
+        struct error error = {0};
+        _cleanup_close_ int fd = -1;
+
+        (void)events;
+        fd = unix_socket_connect(link->path, &error);
+        if (fd < 0) {
+                disconnect(link, error.what);
+                return;
+        }
+        ev_timer_stop(loop, watcher);
+        link->fd = TAKE_FD(fd);
+        log_info(MODULE, "connected to coracle", LOG_TEXT("socket", link->path));
+        ev_io_set(&link->readable, link->fd, EV_READ);
+        ev_io_set(&link->writable, link->fd, EV_WRITE);
+        ev_io_start(loop, &link->readable);
+        flush(link);
+}
+
+int link_new(struct ev_loop *loop, const char *path, link_fn *on_set, void *userdata, struct link **out)
+{
+        struct link *link = calloc(1, sizeof(*link));
+
+        if (!link)
+                return -ENOMEM;
+        link->loop = loop;
+        link->path = path;
+        link->on_set = on_set;
+        link->userdata = userdata;
+        link->fd = -1;
+        link->in.max = ANNOUNCE_MESSAGE_MAX;
+        ev_io_init(&link->readable, on_readable, -1, EV_READ);
+        ev_io_init(&link->writable, on_writable, -1, EV_WRITE);
+        ev_timer_init(&link->retry, on_retry, 0., LINK_RETRY_MS / 1e3);
+        ev_timer_start(loop, &link->retry);
+        *out = link;
+        return 0;
+}
+
+int link_report(struct link *link, const struct announce_report *report)
+{
+        struct strbuf text = {0};
+
+        if (announce_report_encode(report, &text) < 0)
+                return -ENOMEM;
+        if (link->report.length == text.length && memcmp(link->report.text, text.text, text.length) == 0) {
+                strbuf_clear(&text);
+                return 0;
+        }
+        strbuf_clear(&link->report);
+        link->report = text;
+        link->behind = true;
+        flush(link);
+        return 0;
+}
+
+void link_free(struct link *link)
+{
+        if (!link)
+                return;
+        ev_io_stop(link->loop, &link->readable);
+        ev_io_stop(link->loop, &link->writable);
+        ev_timer_stop(link->loop, &link->retry);
+        if (link->fd >= 0)
+                (void)close(link->fd);
+        lines_clear(&link->in);
+        strbuf_clear(&link->report);
+        strbuf_clear(&link->out);
+        free(link);
+}

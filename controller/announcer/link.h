@@ -1,0 +1,24 @@
+/* The announcer's side of the announce socket: connects to coracle, again and again, takes its sets and sends
+ * it reports. Never blocks. */
+#pragma once
+
+#include "core/announce_set.h"
+
+#include <ev.h>
+
+#define LINK_RETRY_MS 100 /* half a heartbeat at most is lost to a coracle that restarts */
+
+struct link;
+
+/* A set has come. The callback takes its contents. */
+typedef void link_fn(void *userdata, struct announce_set *set);
+
+/* `path` is borrowed. Returns 0 and *out, or -ENOMEM. The first attempt is made by the loop. */
+int link_new(struct ev_loop *loop, const char *path, link_fn *on_set, void *userdata, struct link **out);
+
+/* Sends the report if coracle does not have it yet, now or once connected. Returns 0 or -ENOMEM. */
+int link_report(struct link *link, const struct announce_report *report);
+
+/* NULL is fine. */
+void link_free(struct link *link);
+DEFINE_CLEANUP(struct link *, link_free)

@@ -118,7 +118,7 @@ def start_nginx(pod):
 
 
 def stop_web(pod):
-    pod.kill("nginx", signal.SIGQUIT)
+    pod.kill("nginx", number=signal.SIGQUIT)
     pod.destroy()
 
 
@@ -157,8 +157,7 @@ exec exabgp /run/coracle/exabgp.conf"""
 
 def kill_pod(pod):
     """All processes at once, then the network, as when a node's runtime loses a pod."""
-    for daemon in pod.daemons():
-        pod.kill(daemon)
+    pod.kill(*pod.daemons())
     pod.destroy()
 
 

@@ -184,7 +184,8 @@ static int read_tag(struct parser *parser, const char *start, struct tag *tag)
                 tag->length = (size_t)(close - body);
                 if (strchr(">=<$", *body))
                         return fail_tag(parser, tag, "partials, blocks and set-delimiter tags are not known");
-                tag->sigil = *body == '&' ? '\0' : *body;
+                if (*body != '&')
+                        tag->sigil = *body;
                 body++;
         }
         while (body < close && is_space(*body))
@@ -208,9 +209,8 @@ static bool is_standalone(const struct parser *parser, const struct tag *tag, co
         if (c > parser->template->text && c[-1] != '\n')
                 return false;
         *before = c;
-        c = tag->end;
-        while (c < parser->end && (*c == ' ' || *c == '\t'))
-                c++;
+        for (c = tag->end; c < parser->end && (*c == ' ' || *c == '\t'); c++)
+                ;
         if (parser->end - c >= 2 && c[0] == '\r' && c[1] == '\n')
                 c++;
         if (c < parser->end && *c != '\n')

@@ -38,9 +38,9 @@ static inline const char *log_text(const char *text)
         return text ? text : "";
 }
 
-#define LOG_TEXT(key_, text_) {.key = (key_), .text = log_text(text_)}
-        {                                                     \
-                .key = (key_), .text = (text_) ? (text_) : "" \
+#define LOG_TEXT(key_, text_)                          \
+        {                                              \
+                .key = (key_), .text = log_text(text_) \
         }
 #define LOG_INT(key_, number_)                              \
         {                                                   \

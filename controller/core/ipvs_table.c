@@ -269,10 +269,10 @@ static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, con
                         state->draining += real->weight == 0;
                         state->active += real->active;
                 }
-                if (real && rs)
-                        found = check_real(real, rs, vs->forwarding);
-                else if (real)
+                if (!rs)
                         found = "a real server is not in the plan";
+                else if (real)
+                        found = check_real(real, rs, vs->forwarding);
                 else if (vs->checked && rs->weight)
                         state->down++; /* its health check took it out */
                 else
@@ -313,15 +313,19 @@ size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *pla
 
         for (size_t k = 0; k < plan->n_vips; k++)
                 states[k] = (struct ipvs_vip_state){.matches = true};
-        while (i < table->n_virtuals || j < plan->n_virtual_servers) {
+        for (;;) {
                 const struct ipvs_virtual *virtual = i < table->n_virtuals ? &table->virtuals[i] : NULL;
                 const struct virtual_server *vs =
                     j < plan->n_virtual_servers ? &plan->virtual_servers[j] : NULL;
-                int order = !virtual ? 1 : !vs ? -1 : compare_to_key(virtual, vs);
-                const struct addr *vip = order < 0 ? &virtual->vip : &vs->vip;
                 struct ipvs_vip_state ignored = {0}, *state = &ignored;
+                const struct addr *vip;
                 const char *found;
+                int order;
 
+                if (!virtual && !vs)
+                        return differences;
+                order = !virtual ? 1 : !vs ? -1 : compare_to_key(virtual, vs);
+                vip = order < 0 ? &virtual->vip : &vs->vip;
                 while (v < plan->n_vips && addr_compare(&plan->vips[v].addr, vip) < 0)
                         v++;
                 if (v < plan->n_vips && addr_equal(&plan->vips[v].addr, vip))
@@ -341,5 +345,4 @@ size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *pla
                 i += order <= 0;
                 j += order >= 0;
         }
-        return differences;
 }

@@ -86,11 +86,11 @@ static void client_new(struct status_server *server, int fd)
                 (void)close(fd);
                 return;
         }
-        *client = (struct client){.server = server,
-                                  .next = server->clients,
-                                  .fd = fd,
-                                  .length = strlen(text),
-                                  .text = TAKE_PTR(text)};
+        client->server = server;
+        client->next = server->clients;
+        client->fd = fd;
+        client->length = strlen(text);
+        client->text = TAKE_PTR(text);
         server->clients = client;
         if (++server->n_clients == CLIENTS_MAX)
                 ev_io_stop(server->loop, &server->acceptable);

@@ -320,29 +320,39 @@ size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *pla
                 struct ipvs_vip_state ignored = {0}, *state = &ignored;
                 const struct addr *vip;
                 const char *found;
-                int order;
 
-                if (!virtual && !vs)
+                /* The later of the two waits for its turn. */
+                if (virtual && vs) {
+                        int order = compare_to_key(virtual, vs);
+
+                        if (order < 0)
+                                vs = NULL;
+                        else if (order > 0)
+                                virtual = NULL;
+                }
+                if (virtual)
+                        vip = &virtual->vip;
+                else if (vs)
+                        vip = &vs->vip;
+                else
                         return differences;
-                order = !virtual ? 1 : !vs ? -1 : compare_to_key(virtual, vs);
-                vip = order < 0 ? &virtual->vip : &vs->vip;
                 while (v < plan->n_vips && addr_compare(&plan->vips[v].addr, vip) < 0)
                         v++;
                 if (v < plan->n_vips && addr_equal(&plan->vips[v].addr, vip))
                         state = &states[v];
-                if (order < 0) {
-                        found = "is not in the plan";
-                        describe(difference, vip, virtual->protocol, virtual->port, found);
-                } else {
-                        found = compare_virtual(order == 0 ? virtual : NULL, vs, state);
+                if (vs) {
+                        found = compare_virtual(virtual, vs, state);
                         if (found)
                                 describe(difference, vip, vs->protocol, vs->port, found);
+                } else {
+                        found = "is not in the plan";
+                        describe(difference, vip, virtual->protocol, virtual->port, found);
                 }
                 if (found) {
                         state->matches = false;
                         differences++;
                 }
-                i += order <= 0;
-                j += order >= 0;
+                i += virtual != NULL;
+                j += vs != NULL;
         }
 }

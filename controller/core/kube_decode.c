@@ -29,6 +29,11 @@ const char *kube_kind_name(enum kube_kind kind)
         return kinds[kind].name;
 }
 
+bool kube_is_list(enum kube_kind kind, const char *list_kind, const char *version)
+{
+        return strcmp(list_kind, kinds[kind].list_name) == 0 && strcmp(version, kinds[kind].version) == 0;
+}
+
 void (*kube_kind_unref(enum kube_kind kind))(struct object *)
 {
         return kinds[kind].unref;
@@ -59,6 +64,34 @@ int kube_decode_object(enum kube_kind kind, const json_t *json, struct object **
         if (r < 0)
                 set_where(kind, json, error);
         return r;
+}
+
+static struct object *new_object(enum kube_kind kind)
+{
+        if (kind == KUBE_KIND_SERVICE) {
+                struct service *service = service_new();
+
+                return service ? &service->object : NULL;
+        }
+
+        struct endpoint_slice *slice = endpoint_slice_new();
+
+        return slice ? &slice->object : NULL;
+}
+
+struct object *kube_named_object(enum kube_kind kind, const char *namespace, const char *name)
+{
+        struct object *object = new_object(kind);
+
+        if (!object)
+                return NULL;
+        object->namespace = strdup(namespace ? namespace : "default");
+        object->name = strdup(name);
+        if (!object->namespace || !object->name) {
+                kinds[kind].unref(object);
+                return NULL;
+        }
+        return object;
 }
 
 struct collector {

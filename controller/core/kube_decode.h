@@ -19,6 +19,9 @@ enum kube_kind {
 /* "Service", "EndpointSlice". */
 const char *kube_kind_name(enum kube_kind kind);
 
+/* Whether kind and apiVersion are those of a typed list of this kind, e.g. ServiceList of v1. */
+bool kube_is_list(enum kube_kind kind, const char *list_kind, const char *version);
+
 /* The `unref` that fits the kind, for the object_list functions. */
 void (*kube_kind_unref(enum kube_kind kind))(struct object *);
 
@@ -33,6 +36,10 @@ int kube_decode_object(enum kube_kind kind, const json_t *json, struct object **
 /* metadata.namespace (NULL if absent) and metadata.name, borrowed from json; for objects that are deleted or
  * that failed to decode. Returns 0 or -EINVAL. */
 int kube_decode_name(const json_t *json, const char **namespace, const char **name);
+
+/* A new object that has its names only, as for a list of bad ones; `namespace` NULL means "default". Returns
+ * one reference, or NULL if out of memory. */
+struct object *kube_named_object(enum kube_kind kind, const char *namespace, const char *name);
 
 /* Decodes whatever `kubectl get -o json` or a manifest holds: an object, a List or ServiceList or
  * EndpointSliceList, nested if need be. Objects of other kinds are passed over. Appends to the lists of

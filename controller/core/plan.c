@@ -430,15 +430,21 @@ void plan_free(struct plan *plan)
         }
         for (size_t i = 0; i < plan->n_virtual_servers; i++)
                 free(plan->virtual_servers[i].real_servers);
-        for (size_t i = 0; i < plan->n_problems; i++) {
-                free(plan->problems[i].service);
-                free(plan->problems[i].message);
-        }
+        plan_forget_problems(plan, 0);
         free(plan->services);
         free(plan->virtual_servers);
         free(plan->vips);
         free(plan->problems);
         free(plan);
+}
+
+void plan_forget_problems(struct plan *plan, size_t count)
+{
+        while (plan->n_problems > count) {
+                plan->n_problems--;
+                free(plan->problems[plan->n_problems].service);
+                free(plan->problems[plan->n_problems].message);
+        }
 }
 
 int plan_add_problem(struct plan *plan, const char *service, const char *reason, const char *format, ...)

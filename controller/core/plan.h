@@ -87,6 +87,9 @@ int plan_hold(struct plan *plan, size_t index, const struct plan *other);
 /* Drops the virtual servers that have no real servers (left so by plan_hold). */
 void plan_compact(struct plan *plan);
 
+/* Drops the problems after the first `count`: those of a rendering that is done again. */
+void plan_forget_problems(struct plan *plan, size_t count);
+
 /* By vip, protocol and port. */
 int virtual_server_compare(const struct virtual_server *a, const struct virtual_server *b);
 

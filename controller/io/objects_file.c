@@ -6,35 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-struct file_identity file_identity_of(const struct stat *status)
-{
-        return (struct file_identity){
-            .device = status->st_dev,
-            .inode = status->st_ino,
-            .size = status->st_size,
-            .modified = status->st_mtim,
-        };
-}
-
-bool file_identity_equal(const struct file_identity *a, const struct file_identity *b)
-{
-        return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-               a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec;
-}
-
-static struct object *object_new(enum kube_kind kind)
-{
-        if (kind == KUBE_KIND_SERVICE) {
-                struct service *service = service_new();
-
-                return service ? &service->object : NULL;
-        }
-
-        struct endpoint_slice *slice = endpoint_slice_new();
-
-        return slice ? &slice->object : NULL;
-}
-
 struct loading {
         const char *path;
         struct model bad;
@@ -51,13 +22,8 @@ static void note_bad(void *userdata, enum kube_kind kind, const char *namespace,
                     LOG_ERROR_FIELDS(error));
         if (!name)
                 return;
-        object = object_new(kind);
-        if (object) {
-                object->namespace = strdup(namespace ? namespace : "default");
-                object->name = strdup(name);
-        }
-        if (!object || !object->namespace || !object->name ||
-            object_list_append(model_list(&loading->bad, kind), object) < 0) {
+        object = kube_named_object(kind, namespace, name);
+        if (!object || object_list_append(model_list(&loading->bad, kind), object) < 0) {
                 loading->out_of_memory = true;
                 if (object)
                         kube_kind_unref(kind)(object);

@@ -2,22 +2,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/file_identity.h"
 #include "core/kube_decode.h"
 #include "core/model.h"
-
-#include <stdbool.h>
-#include <sys/stat.h>
-
-/* What tells one state of a file from the next without reading it. */
-struct file_identity {
-        dev_t device;
-        ino_t inode;
-        off_t size;
-        struct timespec modified;
-};
-
-struct file_identity file_identity_of(const struct stat *status);
-bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
 
 struct objects_file {
         char *name;                    /* in its directory; owned */

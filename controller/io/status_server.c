@@ -86,10 +86,8 @@ static void client_new(struct status_server *server, int fd)
                 (void)close(fd);
                 return;
         }
-        client->server = server;
-        client->next = server->clients;
-        client->fd = fd;
-        client->length = strlen(text);
+        *client =
+            (struct client){.server = server, .next = server->clients, .fd = fd, .length = strlen(text)};
         client->text = TAKE_PTR(text);
         server->clients = client;
         if (++server->n_clients == CLIENTS_MAX)

@@ -1,4 +1,4 @@
-"""Talks to a running lab: client.py DIR run SCENARIO… | shell MACHINE [COMMAND…] | ready | stop."""
+"""Talks to a running lab: client.py DIR ready | run SCENARIO… | demo | shell MACHINE [COMMAND…] | stop."""
 import json
 import os
 import select
@@ -90,6 +90,8 @@ def main():
     line = connect(directory)
     if verb == "run":
         send(line, run=words)
+    elif verb == "demo":
+        send(line, demo=sys.stdout.isatty())
     elif verb == "stop":
         send(line, stop=True)
         while line.recv(4096):

@@ -5,7 +5,7 @@
 // Every request is a new connection. Without -r, CONCURRENCY requests are always under way; with -r a request starts
 // every 1/r seconds, whatever became of those before. -n 0 goes on until SIGTERM.
 // Prints one line for each failed request while it goes ("fail START_S END_S REASON", on the monotonic clock), and one
-// "body COUNT FIRST_LINE" for each distinct answer, then "total OK FAILED SECONDS".
+// "body COUNT FIRST_LINE" for each distinct answer, then "total OK FAILED SECONDS SLOWEST_S".
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +37,7 @@ struct body {
 static struct connection connections[MAX_CONNECTIONS];
 static struct body bodies[MAX_BODIES];
 static long succeeded, failed;
+static double slowest; // of the requests that were answered, in seconds
 static int under_way, epoll_fd;
 static struct sockaddr_storage target;
 static socklen_t target_size;
@@ -59,6 +60,8 @@ static void finish(struct connection *c, const char *error) {
         printf("fail %.3f %.3f %s\n", c->start, now(), error);
         fflush(stdout);
     } else {
+        double took = now() - c->start;
+        slowest = took > slowest ? took : slowest;
         succeeded++;
     }
     close(c->fd);
@@ -144,7 +147,7 @@ static void end_overdue(double timeout) {
 
 int main(int argc, char **argv) {
     long requests = 100, concurrency = 8;
-    double rate = 0, timeout = 1.0;
+    double rate = 0, timeout = 3.0;
     for (int option; (option = getopt(argc, argv, "n:c:r:w:")) != -1;) {
         switch (option) {
         case 'n': requests = strtol(optarg, NULL, 10); break;
@@ -208,6 +211,6 @@ int main(int argc, char **argv) {
     }
     for (struct body *b = bodies; b < bodies + MAX_BODIES && b->count; b++)
         printf("body %ld %s\n", b->count, b->line);
-    printf("total %ld %ld %.3f\n", succeeded, failed, now() - began);
+    printf("total %ld %ld %.3f %.3f\n", succeeded, failed, now() - began, slowest);
     return 0;
 }

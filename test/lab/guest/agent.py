@@ -1,8 +1,9 @@
 """PID 1 of the lab's guest: mounts, starts the machines of Fig. 6, then serves requests from the host.
 
 Requests and answers are JSON lines over a serial line; every line carries the id of its session:
-  in   {"id", "run": NAME}                         run a scenario       {"id", "exec": ARGV, "machine": NAME, "tty": [ROWS, COLS]}
-       {"id", "in": TEXT} {"id", "size": [R, C]} {"id", "hangup": true}      {"id", "stop": true}
+  in   {"id", "run": [SCENARIO…]}   {"id", "demo": BOLD}   {"id", "stop": true}
+       {"id", "exec": ARGV, "machine": NAME, "tty": [ROWS, COLUMNS] or absent}, then for a terminal
+       {"id", "in": TEXT}   {"id", "size": [ROWS, COLUMNS]}   {"id", "hangup": true}
   out  {"id", "out": TEXT} and at the end {"id", "exit": STATUS}
 """
 import fcntl
@@ -117,10 +118,13 @@ class Agent:
             fig6.start()
         self.begin("boot", *in_child(work))
 
-    def run(self, number, name):
+    def run(self, number, message):
         def work():
+            if "demo" in message:
+                import story
+                return story.tell(bold=message["demo"])
             import scenario
-            return scenario.run(name)
+            return scenario.run(message["run"])
         self.begin(number, *in_child(work))
 
     def exec(self, number, machine, argv, size):
@@ -144,11 +148,11 @@ class Agent:
     def request(self, message):
         number = message["id"]
         session = self.sessions.get(number)
-        if "run" in message:
+        if "run" in message or "demo" in message:
             if self.ready:
-                self.run(number, message["run"])
+                self.run(number, message)
             else:
-                self.waiting.append((number, message["run"]))
+                self.waiting.append((number, message))
         elif "exec" in message:
             self.exec(number, message["machine"], message["exec"], message.get("tty"))
         elif "stop" in message:
@@ -206,9 +210,9 @@ class Agent:
         self.send(id=session.number, exit=session.status)
         if session.number == "boot":
             self.ready = session.status == 0
-            for number, name in self.waiting:
+            for number, message in self.waiting:
                 if self.ready:
-                    self.run(number, name)
+                    self.run(number, message)
                 else:
                     self.send(id=number, exit=1)
 

@@ -8,19 +8,25 @@ Pods live in 172.16.N.0/24 of node N. Nodes and the reflector have routes to all
 """
 import os
 import shutil
+import signal
 import time
 
 import byhand
 import linux
+import observe
+from cluster import OBJECTS, Service
 from machine import LAB, Machine, ip_batch
 
 NODES = {1: "10.0.0.106", 2: "10.0.0.107", 3: "10.0.0.108"}
 ROUTER, REFLECTOR, CLIENT = "10.0.0.110", "10.0.0.109", "192.168.1.2"
 VIP = "10.1.1.1"
-POOL = "10.1.1.0/24"
 
 LBS = ("lb1", "lb2")
 WEBS = ("web1", "web2", "web3")
+
+CONFIG = f"{LAB}/tree/test/lab/coracle.yaml"
+VALUES = f"{LAB}/tree/test/lab/site.yaml"   # what the routers' templates need to know
+TEMPLATES = f"{LAB}/templates"              # a copy of the project's, for scenarios to edit
 
 LOOPBACK = "link set lo up"
 
@@ -37,6 +43,12 @@ class Pod(Machine):
         Machine(self.node).ip([f"link add {self.name} master cni0 up type veth peer name eth0 netns {self.netns}"])
         self.ip([LOOPBACK, "link set eth0 up", f"addr add {self.address}/24 dev eth0",
                  f"route add default via {self.gateway}"])
+
+    def destroy(self):
+        if os.path.exists(f"{self.run_dir}/netns/node"):
+            linux.umount(f"{self.run_dir}/netns/node")
+        Machine(self.node).ip([f"link del {self.name}"])
+        super().destroy()
 
     def link(self, up):
         """Without its link the pod is silent: the node drops what it sends, and nobody tells its peers."""
@@ -80,13 +92,18 @@ def start_hosts():
 
 
 def start_routers(router, reflector):
-    reflector.start("gobgpd", ["gobgpd", "-f", reflector.write("gobgpd.yml", byhand.REFLECTOR_YML), "-t", "yaml"])
+    reflector.start("gobgpd", ["gobgpd", "-f", render(reflector, "gobgpd-reflector.yml"), "-t", "yaml"])
     os.mkdir(f"{router.run_dir}/frr")
     shutil.chown(f"{router.run_dir}/frr", "frr", "frr")
-    router.start("zebra", ["/usr/lib/frr/zebra", "-f", router.write("zebra.conf", "log stdout\n"), "--log", "stdout"])
+    router.start("zebra", ["/usr/lib/frr/zebra", "-f", render(router, "zebra.conf")])
     wait_for(lambda: os.path.exists(f"{router.run_dir}/frr/zserv.api"), 20, "zebra listens")
-    router.start("gobgpd", [f"{LAB}/trixie/usr/bin/gobgpd", "-f", router.write("gobgpd.yml", byhand.ROUTER_YML),
+    router.start("gobgpd", [f"{LAB}/trixie/usr/bin/gobgpd", "-f", render(router, "gobgpd-router.yml"),
                             "-t", "yaml"], user="frr")
+
+
+def render(machine, template):
+    """A configuration from the site's values; returns its path on the machine."""
+    return machine.write(template, machine.output("coracle", "render", "--values", VALUES, f"{TEMPLATES}/{template}"))
 
 
 def start_web(name):
@@ -100,30 +117,49 @@ def start_nginx(pod):
     pod.start("nginx", ["nginx", "-c", pod.write("nginx.conf", NGINX_CONF.replace("NAME", pod.name))])
 
 
-def start_lb(name):
+def stop_web(pod):
+    pod.kill("nginx", signal.SIGQUIT)
+    pod.destroy()
+
+
+def connect_lb(name):
+    """The pod's network, and the node's, which the announcer keeps a route in."""
     pod = lb_pod(name)
     pod.connect()
     os.mkdir(f"{pod.run_dir}/netns")
-    os.mkdir(f"{pod.run_dir}/coracle")
+    os.mkdir(f"{pod.run_dir}/coracle")  # the emptyDir that both containers mount
     open(f"{pod.run_dir}/netns/node", "x", encoding="ascii").close()
     linux.mount(f"/run/netns/{pod.node}", f"{pod.run_dir}/netns/node", flags=linux.MS_BIND)
-    start_containers(pod)
     return pod
 
 
+def start_lb(pod):
+    """What the node's kubelet does with deploy/: the init container, then the two others."""
+    pools = pod.output("coracle", "render", "--config", CONFIG, "--output", "pools").split()
+    pod.output(f"{LAB}/tree/deploy/netns-setup", *pools)
+    start_containers(pod)
+
+
 def start_containers(pod):
-    pod.output(f"{LAB}/tree/deploy/netns-setup", POOL)
-    pod.start("exabgp", ["exabgp", pod.write("exabgp.conf", byhand.exabgp(pod))], container=True,
-              env={"exabgp.daemon.drop": "false", "exabgp.daemon.user": "root", "exabgp.log.destination": "stdout",
-                   "exabgp.api.cli": "false"})
-    pod.start("ipvs", ["keepalived", "-n", "-l", "-C", "-f", pod.write("keepalived.conf", byhand.KEEPALIVED),
-                       "-p", "/run/coracle/k.pid", "-c", "/run/coracle/c.pid"], container=True)
+    if not pod.pid("exabgp"):
+        pod.start("exabgp", ["sh", "-c", EXABGP, "exabgp", pod.address, pod.node_address], container=True,
+                  env={"exabgp_daemon_drop": "false", "exabgp_daemon_user": "root",
+                       "exabgp_log_destination": "stdout", "exabgp_api_cli": "false"})
+    if not pod.pid("ipvs"):
+        pod.start("ipvs", ["coracle", "controller", "--config", CONFIG, "--objects", OBJECTS,
+                           "--templates", TEMPLATES], container=True)
 
 
-def kill_containers(pod):
-    """What is left when a pod is killed: its network namespace, which another pod of that name will get anew."""
+EXABGP = f"""coracle render --config {CONFIG} --templates {TEMPLATES} --output exabgp \\
+    --pod-address $1 --node-address $2 > /run/coracle/exabgp.conf
+exec exabgp /run/coracle/exabgp.conf"""
+
+
+def kill_pod(pod):
+    """All processes at once, then the network, as when a node's runtime loses a pod."""
     for daemon in pod.daemons():
         pod.kill(daemon)
+    pod.destroy()
 
 
 NGINX_CONF = """daemon off; master_process off; pid /run/nginx.pid; error_log stderr;
@@ -146,19 +182,35 @@ def wait_for(condition, seconds, what):
         time.sleep(0.05)
 
 
+def web_service():
+    service = Service("web", VIP)
+    for name in WEBS:
+        service.set(web_pod(name))
+    return service
+
+
+def serves():
+    """The router's kernel has a next-hop for every LB pod."""
+    return observe.routes("router").get(f"{VIP}/32") == sorted({lb_pod(name).node_address for name in LBS})
+
+
 def start():
     def say(what):
         print(f"{time.monotonic():5.1f} s  {what}")
-    say("start")
+
+    say("the guest's kernel and its agent run")
     router, reflector = start_hosts()
-    say("hosts are cabled")
-    wait_for(lambda: os.path.exists(f"{LAB}/out/built"), 300, "the project is built")
-    say("the project is built")
-    for name in LBS:
-        start_lb(name)
-        say(f"{name} started")
-    start_routers(router, reflector)
-    say("routers started")
+    lbs = [connect_lb(name) for name in LBS]
     for name in WEBS:
         start_web(name)
-    say("web pods started")
+    web_service().publish()
+    say("machines and web pods run")
+    wait_for(lambda: os.path.exists(f"{LAB}/out/built"), 300, "the project is built")
+    shutil.copytree(f"{LAB}/tree/templates", TEMPLATES)
+    for pod in lbs:
+        start_lb(pod)
+    say("LB pods started")
+    start_routers(router, reflector)
+    say("routers started")
+    wait_for(serves, 60, "the router has a route over every LB pod")
+    say("the router has a route over every LB pod")

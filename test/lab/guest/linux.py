@@ -11,8 +11,6 @@ MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 
-PR_SET_PDEATHSIG = 1
-
 _libc = ctypes.CDLL(None, use_errno=True)
 SYS_FINIT_MODULE = 313  # x86_64, the only architecture that User-Mode Linux is packaged for
 
@@ -27,6 +25,11 @@ def mount(source, target, kind=None, flags=0, options=None):
     encode = lambda text: None if text is None else os.fsencode(text)  # noqa: E731
     _check(_libc.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), encode(options)),
            f"mount {source} on {target}")
+
+
+def umount(target):
+    MNT_DETACH = 2
+    _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 
 
 def unshare(flags):

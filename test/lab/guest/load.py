@@ -7,7 +7,7 @@ from machine import PATH, Machine
 class Load:
     """Requests from the client: a number of them at once (requests=), or a steady stream until stop()."""
 
-    def __init__(self, address, requests=0, rate=0.0, concurrency=8, timeout_ms=1000, machine="client"):
+    def __init__(self, address, requests=0, rate=0.0, concurrency=8, timeout_ms=3000, machine="client"):
         argv = ["load", "-n", str(requests), "-c", str(concurrency), "-r", str(rate), "-w", str(timeout_ms),
                 address, "80"]
         self.process = subprocess.Popen(argv, preexec_fn=Machine(machine).enter, env={"PATH": PATH},
@@ -15,7 +15,7 @@ class Load:
         self.failures = []  # (start, end, reason), on time.monotonic()
         self.answers = {}   # first line of the body → count
         self.succeeded = self.failed = 0
-        self.seconds = 0.0
+        self.seconds = self.slowest = 0.0  # of the whole; of the slowest request that was answered
 
     def stop(self):
         self.process.terminate()
@@ -32,7 +32,8 @@ class Load:
             elif kind == "body":
                 self.answers[words[1]] = int(words[0])
             elif kind == "total":
-                self.succeeded, self.failed, self.seconds = int(words[0]), int(words[1]), float(words[2])
+                self.succeeded, self.failed = int(words[0]), int(words[1])
+                self.seconds, self.slowest = map(float, words[2].split())
         return self
 
     def outage(self, since):

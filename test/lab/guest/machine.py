@@ -4,6 +4,7 @@ Everything that has to be known about a machine lies in files (its namespace, it
 processes), so that the agent, a scenario and an interactive shell all see the same.
 """
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -31,6 +32,14 @@ class Machine:
         linux.mount("/proc/self/ns/net", self.netns, flags=linux.MS_BIND)
         linux.setns(here, linux.CLONE_NEWNET)
         os.close(here)
+
+    def exists(self):
+        return os.path.exists(self.netns)
+
+    def destroy(self):
+        linux.umount(self.netns)
+        os.unlink(self.netns)
+        shutil.rmtree(self.home)
 
     def sysctl(self, settings):
         with linux.netns(self.name):
@@ -102,6 +111,7 @@ class Machine:
         os.close(there)
         linux.unshare(linux.CLONE_NEWNS)
         linux.mount(None, "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+        linux.umount("/run")  # and with it the names of all namespaces, which would live on in every copy
         linux.mount(self.run_dir, "/run", flags=linux.MS_BIND | linux.MS_REC)
         # /sys shows the network namespace of the process that mounted it
         linux.mount("sysfs", "/sys", "sysfs")
@@ -122,6 +132,11 @@ class Machine:
 
     def daemons(self):
         return sorted(name for name in os.listdir(f"{self.home}/pids") if self.pid(name))
+
+    def processes(self, name):
+        """The pids of this machine's processes of that name, whoever started them."""
+        network = os.stat(self.netns).st_ino
+        return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _is(pid, name, network)]
 
     def kill(self, daemon, number=signal.SIGKILL, timeout=5.0):
         """Signals a daemon and waits until it is gone."""
@@ -148,6 +163,14 @@ PATH = f"{LAB}/build/controller:{LAB}/out/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def ip_batch(batch):
     subprocess.run(["/usr/sbin/ip", "-batch", "-"], input="\n".join(batch) + "\n", text=True, check=True,
                    env={"PATH": PATH})
+
+
+def _is(pid, name, network):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii", errors="replace") as file:
+            return file.read() == f"{name}\n" and os.stat(f"/proc/{pid}/ns/net").st_ino == network
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _reap(pid):

@@ -12,7 +12,7 @@ import traceback
 
 import fig6
 import observe
-from cluster import DRAINING, Service
+from cluster import DRAINING, OBJECTS
 from load import Load
 from machine import LAB, Machine
 
@@ -25,9 +25,7 @@ class Lab:
     def __init__(self):
         self.lbs = {name: fig6.lb_pod(name) for name in fig6.LBS}
         self.webs = {name: fig6.web_pod(name) for name in fig6.WEBS}
-        self.service = Service("web", fig6.VIP)
-        for pod in self.webs.values():
-            self.service.set(pod)
+        self.service = fig6.web_service()
 
     def wait(self, condition, seconds, what):
         """Polls until condition() holds and returns how long that took; asserts that it does in time."""
@@ -39,17 +37,29 @@ class Lab:
         return time.monotonic() - began
 
     def settle(self, seconds=30):
-        """Brings everything back to the normal state."""
+        """Brings everything back to the normal state, whatever a scenario has left."""
+        for file in os.listdir(OBJECTS):
+            if file not in ("service-web.json", "endpointslice-web.json"):
+                os.unlink(f"{OBJECTS}/{file}")
+        web4 = fig6.web_pod("web4")
+        if web4.exists():
+            fig6.stop_web(web4)
         for pod in self.lbs.values():
-            pod.link(up=True)
-            if len(pod.daemons()) < 2:
-                fig6.kill_containers(pod)
+            if pod.exists():
+                pod.link(up=True)
                 fig6.start_containers(pod)
+            else:
+                self.new_lb(pod.name)
         for pod in self.webs.values():
-            if not pod.daemons():
+            if not pod.pid("nginx"):
                 fig6.start_nginx(pod)
         self.service.publish()
         self.wait(self.is_settled, seconds, "the lab is in its normal state")
+
+    def new_lb(self, name):
+        """A pod in the place of one that was killed."""
+        self.lbs[name] = fig6.connect_lb(name)
+        fig6.start_lb(self.lbs[name])
 
     def is_settled(self):
         return (self.next_hops() == self.expected_next_hops()
@@ -58,6 +68,10 @@ class Lab:
     def next_hops(self, prefix=VIP_ROUTE):
         """Where the router's kernel sends packets for the VIP: [] when there is no route."""
         return observe.routes("router").get(prefix, [])
+
+    def router_route(self):
+        """The lines of `ip route` for the VIP."""
+        return Machine("router").output("ip", "route", "show", VIP_ROUTE).rstrip().splitlines()
 
     def expected_next_hops(self):
         return sorted({pod.node_address for pod in self.lbs.values()})
@@ -84,7 +98,7 @@ class Lab:
     def stream(self, rate=40.0, **options):
         """A steady stream of requests, until its stop()."""
         load = Load(fig6.VIP, rate=rate, **options)
-        time.sleep(0.5)
+        time.sleep(0.5)  # until it flows
         return load
 
     def describe(self):

@@ -1,0 +1,431 @@
+#include "app/controller.h"
+
+#include "app/applier.h"
+#include "app/describe.h"
+#include "app/problems.h"
+#include "app/sources.h"
+#include "app/table.h"
+#include "base/log.h"
+#include "io/announce_server.h"
+#include "io/files.h"
+#include "io/status_server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define QUIET_S 0.02 /* without an input: then act */
+#define LONGEST_WAIT_S 0.2
+#define DRAIN_S 20.0 /* of a pod's 30 s of grace, for the flows to end */
+#define DRAIN_STEP_S 0.25
+#define DRAIN_FIRST_S 1.0 /* until the routers have heard of it */
+
+enum phase {
+        PHASE_RUNNING,
+        PHASE_DRAINING, /* nothing is announced; flows that are here may end */
+        PHASE_STOPPING, /* keepalived is on its way out */
+};
+
+struct controller {
+        struct ev_loop *loop;
+        const struct options *options;
+        const struct config *config;
+        struct template_set templates;
+        struct sources *sources;
+        struct keepalived *keepalived;
+        struct applier *applier;
+        struct table *table;
+        struct announce_server *announce_server;
+        struct status_server *status_server;
+        struct announce_set announce_set;
+        struct routes routes;
+        enum phase phase;
+        ev_tstamp dirty_since; /* 0: clean */
+        ev_timer reconcile;
+        ev_timer routes_again; /* a hold time is over */
+        ev_timer drain;
+        ev_tstamp drain_began;
+        ev_signal sigterm, sigint, sighup;
+};
+
+/* ---- inputs: they mark, and do nothing else ---- */
+
+static void mark_dirty(struct controller *c)
+{
+        ev_tstamp now = ev_now(c->loop), quiet = QUIET_S;
+
+        if (!c->dirty_since)
+                c->dirty_since = now;
+        if (now + quiet > c->dirty_since + LONGEST_WAIT_S)
+                quiet = c->dirty_since + LONGEST_WAIT_S - now;
+        ev_timer_stop(c->loop, &c->reconcile);
+        ev_timer_set(&c->reconcile, quiet > 0 ? quiet : 0, 0.0);
+        ev_timer_start(c->loop, &c->reconcile);
+}
+
+static void on_objects_changed(void *userdata)
+{
+        mark_dirty(userdata);
+}
+
+/* ---- model → plan → keepalived ---- */
+
+static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+        struct controller *c = container_of(watcher, struct controller, reconcile);
+        struct plan *plan = NULL;
+
+        (void)loop;
+        (void)revents;
+        c->dirty_since = 0;
+        if (c->phase != PHASE_RUNNING || !sources_synced(c->sources))
+                return;
+        if (plan_build(c->config, sources_model(c->sources), sources_addresses(c->sources), &plan) < 0) {
+                log_error("controller", "out of memory; the plan stays as it is");
+                mark_dirty(c);
+                return;
+        }
+        applier_want(c->applier, plan);
+}
+
+/* ---- kernel table → routes → announcer ---- */
+
+static void update_routes(struct controller *c);
+
+static void log_routes(const struct routes *routes)
+{
+        for (size_t i = 0; i < routes->count; i++) {
+                char text[ADDR_TEXT_SIZE];
+
+                log_debug("routes", "state", LOG_TEXT("vip", addr_format(&routes->routes[i].vip, text)),
+                          LOG_TEXT("route", route_state_name(routes->routes[i].state)));
+        }
+}
+
+/* Tells the announcer, and the log if the routes are others than before. */
+static void publish_routes(struct controller *c)
+{
+        _cleanup_(prefix_list_clear) struct prefix_list before = c->announce_set.routes;
+
+        c->announce_set.routes = (struct prefix_list){0};
+        if (routes_collect(&c->routes, &c->config->bgp, &c->announce_set.routes) < 0 ||
+            announce_server_set(c->announce_server, &c->announce_set) < 0) {
+                log_error("routes", "out of memory; what is announced stays as it is");
+                return;
+        }
+        if (!prefix_list_equal(&before, &c->announce_set.routes))
+                log_info("routes", "announcing", LOG_INT("routes", c->announce_set.routes.count),
+                         LOG_INT("before", before.count), LOG_INT("vips", c->routes.count));
+        log_routes(&c->routes);
+}
+
+static void on_routes_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+        (void)loop;
+        (void)revents;
+        update_routes(container_of(watcher, struct controller, routes_again));
+}
+
+static void update_routes(struct controller *c)
+{
+        const struct routes_input input = {
+            .plan = applier_plan(c->applier),
+            .kernel = table_states(c->table),
+            .synced = sources_synced(c->sources),
+            .keepalived_up = keepalived_is_up(c->keepalived),
+            .settling = table_is_settling(c->table),
+            .draining = c->phase != PHASE_RUNNING,
+            .now_ms = (int64_t)(ev_now(c->loop) * 1000),
+        };
+        int64_t next_ms;
+        int changed = routes_update(&c->routes, &input, &next_ms);
+
+        ev_timer_stop(c->loop, &c->routes_again);
+        if (next_ms >= 0) {
+                ev_timer_set(&c->routes_again, (double)(next_ms - input.now_ms) / 1000, 0.0);
+                ev_timer_start(c->loop, &c->routes_again);
+        }
+        if (changed > 0)
+                publish_routes(c);
+}
+
+static void on_table_looked(void *userdata)
+{
+        update_routes(userdata);
+}
+
+static void on_table_remedy(void *userdata, enum table_remedy remedy)
+{
+        struct controller *c = userdata;
+
+        if (remedy == TABLE_RELOAD)
+                keepalived_reload(c->keepalived);
+        else
+                keepalived_restart(c->keepalived);
+}
+
+static void on_applied(void *userdata, bool reloaded)
+{
+        struct controller *c = userdata;
+        const struct plan *plan = applier_plan(c->applier);
+
+        if (reloaded)
+                log_info("controller", "applied", LOG_INT("virtual_servers", plan->n_virtual_servers),
+                         LOG_INT("vips", plan->n_vips), LOG_INT("problems", plan->n_problems));
+        if (table_expect(c->table, plan) < 0)
+                log_error("controller", "out of memory; nothing is announced");
+        update_routes(c);
+}
+
+/* ---- keepalived ---- */
+
+static void on_keepalived_validated(void *userdata, bool accepted, const char *report)
+{
+        struct controller *c = userdata;
+
+        applier_validated(c->applier, accepted, report);
+}
+
+static void on_keepalived_running(void *userdata, bool up)
+{
+        struct controller *c = userdata;
+
+        if (!up && c->phase == PHASE_STOPPING) {
+                ev_break(c->loop, EVBREAK_ALL);
+                return;
+        }
+        /* A new keepalived flushes the table and builds it anew. */
+        if (up && applier_plan(c->applier))
+                (void)table_expect(c->table, applier_plan(c->applier));
+        update_routes(c);
+}
+
+static void on_keepalived_notified(void *userdata, const struct notify_line *line)
+{
+        struct controller *c = userdata;
+
+        log_info("keepalived", line->up ? "server is up" : "server is down",
+                 LOG_TEXT("virtual_server", line->virtual), LOG_TEXT("real_server", line->real));
+        table_look(c->table);
+}
+
+/* ---- leaving ---- */
+
+static uint64_t count_flows(const struct controller *c)
+{
+        const struct ipvs_table *table = table_content(c->table);
+        uint64_t flows = 0;
+
+        for (size_t i = 0; table && i < table->n_reals; i++)
+                flows += table->reals[i].active;
+        return flows;
+}
+
+static void on_drain(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+        struct controller *c = container_of(watcher, struct controller, drain);
+        ev_tstamp passed = ev_now(loop) - c->drain_began;
+        uint64_t flows = count_flows(c);
+
+        (void)revents;
+        table_look(c->table);
+        if (passed < DRAIN_FIRST_S || (flows && passed < DRAIN_S))
+                return;
+        log_info("controller", "stopping keepalived", LOG_INT("flows_left", flows),
+                 LOG_INT("drained_ms", passed * 1000));
+        ev_timer_stop(loop, watcher);
+        c->phase = PHASE_STOPPING;
+        if (!keepalived_stop(c->keepalived))
+                ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+        struct controller *c = watcher->data;
+
+        (void)revents;
+        if (c->phase != PHASE_RUNNING) { /* the second one is for the impatient */
+                c->phase = PHASE_STOPPING;
+                if (!keepalived_stop(c->keepalived))
+                        ev_break(loop, EVBREAK_ALL);
+                return;
+        }
+        log_info("controller", "leaving: routes are withdrawn, flows may end",
+                 LOG_INT("flows", count_flows(c)), LOG_INT("deadline_ms", DRAIN_S * 1000));
+        c->phase = PHASE_DRAINING;
+        c->drain_began = ev_now(loop);
+        update_routes(c);
+        ev_timer_start(loop, &c->drain);
+}
+
+/* ---- templates ---- */
+
+static void on_bad_template(void *userdata, const struct error *error)
+{
+        (void)userdata;
+        log_error("templates", "left out", LOG_ERROR_FIELDS(error));
+}
+
+static int read_templates(struct controller *c, struct error *error)
+{
+        struct template_set templates = {0};
+        int r = files_read_templates(c->options->templates, &templates, on_bad_template, NULL, error);
+
+        if (r < 0) {
+                template_set_clear(&templates);
+                return r;
+        }
+        template_set_clear(&c->templates);
+        c->templates = templates;
+        return 0;
+}
+
+static void on_sighup(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+        struct controller *c = watcher->data;
+        struct error error = {0};
+
+        (void)loop;
+        (void)revents;
+        if (read_templates(c, &error) < 0) {
+                log_error("templates", "not read; the old ones stay", LOG_ERROR_FIELDS(&error));
+                return;
+        }
+        log_info("templates", "read again", LOG_INT("templates", c->templates.count));
+        mark_dirty(c);
+}
+
+/* ---- composition ---- */
+
+static json_t *on_status_asked(void *userdata)
+{
+        const struct controller *c = userdata;
+        const struct describe_input input = {
+            .plan = applier_plan(c->applier),
+            .table = table_content(c->table),
+            .states = table_states(c->table),
+            .routes = &c->routes,
+            .report = announce_server_report(c->announce_server),
+            .synced = sources_synced(c->sources),
+            .keepalived_up = keepalived_is_up(c->keepalived),
+            .settling = table_is_settling(c->table),
+            .draining = c->phase != PHASE_RUNNING,
+            .differences = table_differences(c->table),
+            .apply_failures = applier_failures(c->applier),
+        };
+
+        return describe(&input);
+}
+
+static int copy_pools(const struct config *config, struct prefix_list *out)
+{
+        for (size_t i = 0; i < config->n_pools; i++)
+                for (size_t j = 0; j < config->pools[i].n_prefixes; j++)
+                        if (prefix_list_append(out, &config->pools[i].prefixes[j]) < 0)
+                                return -ENOMEM;
+        prefix_list_sort(out);
+        return 0;
+}
+
+static void start_signal(struct controller *c, ev_signal *watcher, int number,
+                         void (*callback)(struct ev_loop *, ev_signal *, int))
+{
+        ev_signal_init(watcher, callback, number);
+        watcher->data = c;
+        ev_signal_start(c->loop, watcher);
+}
+
+static int make_sockets(struct controller *c, struct error *error)
+{
+        const char *run_dir = c->options->run_dir;
+        char path[PATH_MAX];
+        int r;
+
+        (void)snprintf(path, sizeof(path), "%s/announce.sock", run_dir);
+        r = announce_server_new(c->loop, path, NULL, NULL, &c->announce_server, error);
+        if (r < 0)
+                return r;
+        (void)snprintf(path, sizeof(path), "%s/coracle.sock", run_dir);
+        return status_server_new(c->loop, path, on_status_asked, c, &c->status_server, error);
+}
+
+static int make_parts(struct controller *c, struct error *error)
+{
+        const struct keepalived_listener keepalived_listener = {
+            c, on_keepalived_validated, on_keepalived_running, on_keepalived_notified};
+        const struct applier_listener applier_listener = {c, on_applied};
+        const struct table_listener table_listener = {c, on_table_looked, on_table_remedy};
+        int r = read_templates(c, error);
+
+        if (r < 0)
+                return r;
+        if (mkdir(c->options->run_dir, 0755) < 0 && errno != EEXIST)
+                return error_set(error, c->options->run_dir, "cannot make the run directory: %s",
+                                 strerror(errno));
+        r = keepalived_new(c->loop, c->options->keepalived, c->options->run_dir, &keepalived_listener,
+                           &c->keepalived, error);
+        if (r < 0)
+                return r;
+        c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
+        c->table = table_new(c->loop, "/proc/net/ip_vs", &table_listener);
+        if (!c->applier || !c->table || copy_pools(c->config, &c->announce_set.pools) < 0)
+                return error_oom(error);
+        applier_set_templates(c->applier, &c->templates);
+        r = make_sockets(c, error);
+        return r < 0 ? r : sources_new(c->loop, c->options, on_objects_changed, c, &c->sources, error);
+}
+
+int controller_new(struct ev_loop *loop, const struct options *options, const struct config *config,
+                   struct controller **out, struct error *error)
+{
+        struct controller *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return error_oom(error);
+        *c = (struct controller){.loop = loop, .options = options, .config = config};
+        ev_timer_init(&c->reconcile, on_reconcile, 0.0, 0.0);
+        ev_timer_init(&c->routes_again, on_routes_again, 0.0, 0.0);
+        ev_timer_init(&c->drain, on_drain, DRAIN_STEP_S, DRAIN_STEP_S);
+        start_signal(c, &c->sigterm, SIGTERM, on_stop_signal);
+        start_signal(c, &c->sigint, SIGINT, on_stop_signal);
+        start_signal(c, &c->sighup, SIGHUP, on_sighup);
+        r = make_parts(c, error);
+        if (r < 0) {
+                controller_free(c);
+                return r;
+        }
+        *out = c;
+        return 0;
+}
+
+void controller_run(struct controller *c)
+{
+        (void)ev_run(c->loop, 0);
+}
+
+void controller_free(struct controller *c)
+{
+        if (!c)
+                return;
+        ev_timer_stop(c->loop, &c->reconcile);
+        ev_timer_stop(c->loop, &c->routes_again);
+        ev_timer_stop(c->loop, &c->drain);
+        ev_signal_stop(c->loop, &c->sigterm);
+        ev_signal_stop(c->loop, &c->sigint);
+        ev_signal_stop(c->loop, &c->sighup);
+        sources_free(c->sources);
+        status_server_free(c->status_server);
+        announce_server_free(c->announce_server);
+        table_free(c->table);
+        applier_free(c->applier);
+        keepalived_free(c->keepalived);
+        routes_clear(&c->routes);
+        announce_set_clear(&c->announce_set);
+        template_set_clear(&c->templates);
+        free(c);
+}

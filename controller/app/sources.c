@@ -1,0 +1,139 @@
+#include "app/sources.h"
+
+#include "base/log.h"
+#include "io/objects_dir.h"
+#include "io/source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct sources {
+        struct model model;
+        bool listed[KUBE_KIND_COUNT];
+        bool from_files;
+        bool reported; /* that the first sync is complete */
+        struct objects_dir *objects_dir;
+        sources_fn *changed;
+        void *userdata;
+};
+
+static void tell(struct sources *sources)
+{
+        if (!sources->reported && sources_synced(sources)) {
+                sources->reported = true;
+                log_info("sources", "synced", LOG_INT("services", sources->model.services.count),
+                         LOG_INT("endpoint_slices", sources->model.endpoint_slices.count));
+        }
+        sources->changed(sources->userdata);
+}
+
+static struct object *object_ref(enum kube_kind kind, struct object *object)
+{
+        if (kind == KUBE_KIND_SERVICE)
+                (void)service_ref(object_service(object));
+        else
+                (void)endpoint_slice_ref(object_endpoint_slice(object));
+        return object;
+}
+
+/* Keeps what we had of the objects that exist but do not decode. */
+static void keep_last_good(enum kube_kind kind, const struct object_list *old, const struct object_list *bad,
+                           struct object_list *list)
+{
+        for (size_t i = 0; i < bad->count; i++) {
+                struct object *object =
+                    object_list_find(old, bad->objects[i]->namespace, bad->objects[i]->name);
+
+                if (object && object_list_append(list, object_ref(kind, object)) < 0)
+                        kube_kind_unref(kind)(object);
+        }
+        if (bad->count)
+                object_list_sort(list, kube_kind_unref(kind));
+}
+
+static void on_replace(void *userdata, enum kube_kind kind, struct object_list *list,
+                       const struct object_list *bad)
+{
+        struct sources *sources = userdata;
+        struct object_list *held = model_list(&sources->model, kind);
+
+        keep_last_good(kind, held, bad, list);
+        object_list_clear(held, kube_kind_unref(kind));
+        *held = *list;
+        *list = (struct object_list){0};
+        sources->listed[kind] = true;
+        tell(sources);
+}
+
+static void on_put(void *userdata, enum kube_kind kind, struct object *object)
+{
+        struct sources *sources = userdata;
+
+        if (object_list_put(model_list(&sources->model, kind), object, kube_kind_unref(kind)) < 0) {
+                log_error("sources", "out of memory; a change waits for the next list");
+                kube_kind_unref(kind)(object);
+                return;
+        }
+        tell(sources);
+}
+
+static void on_remove(void *userdata, enum kube_kind kind, const char *namespace, const char *name)
+{
+        struct sources *sources = userdata;
+
+        if (object_list_remove(model_list(&sources->model, kind), namespace, name, kube_kind_unref(kind)))
+                tell(sources);
+}
+
+static int open_files(struct sources *sources, struct ev_loop *loop, const char *directory,
+                      struct error *error)
+{
+        const struct source_listener listener = {sources, on_replace, on_put, on_remove};
+        const struct objects_dir_options options = {.directory = directory, .quiet_ms = 10};
+        int r = objects_dir_new(loop, &options, &listener, &sources->objects_dir, error);
+
+        sources->from_files = true;
+        return r < 0 ? r : objects_dir_start(sources->objects_dir, error);
+}
+
+int sources_new(struct ev_loop *loop, const struct options *options, sources_fn *changed, void *userdata,
+                struct sources **out, struct error *error)
+{
+        struct sources *sources = calloc(1, sizeof(*sources));
+        int r;
+
+        if (!sources)
+                return error_oom(error);
+        *sources = (struct sources){.changed = changed, .userdata = userdata};
+        r = options->objects ? open_files(sources, loop, options->objects, error) : -ENOSYS;
+        if (r < 0) {
+                sources_free(sources);
+                return r;
+        }
+        *out = sources;
+        return 0;
+}
+
+bool sources_synced(const struct sources *sources)
+{
+        return sources && sources->listed[KUBE_KIND_SERVICE] && sources->listed[KUBE_KIND_ENDPOINT_SLICE];
+}
+
+const struct model *sources_model(const struct sources *sources)
+{
+        return &sources->model;
+}
+
+enum plan_addresses sources_addresses(const struct sources *sources)
+{
+        return sources->from_files ? PLAN_ADDRESSES_ALLOCATE : PLAN_ADDRESSES_STATUS;
+}
+
+void sources_free(struct sources *sources)
+{
+        if (!sources)
+                return;
+        objects_dir_free(sources->objects_dir);
+        model_clear(&sources->model);
+        free(sources);
+}

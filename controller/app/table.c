@@ -1,0 +1,205 @@
+#include "app/table.h"
+
+#include "base/fileio.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLE_MAX_BYTES (256u << 20)
+#define FIRST_LOOK_S 0.01
+#define SLOWEST_LOOK_S 0.5
+#define IDLE_LOOK_S 10.0 /* for changes that nobody told us of */
+#define UNREADABLE_LOOKS 4
+#define SETTLE_BASE_S 5.0
+#define SETTLE_PER_SERVER_S 0.003 /* keepalived starts 5,000 checkers in 10-13 s */
+
+struct table {
+        struct ev_loop *loop;
+        struct table_listener listener;
+        const char *path;
+        const struct plan *plan;
+        struct ipvs_table content;
+        struct ipvs_vip_state *states;
+        size_t n_real_servers; /* of the plan */
+        size_t differences;
+        bool readable;
+        bool settling;
+        unsigned int unreadable; /* looks in a row */
+        unsigned int remedies;   /* tried since the plan was last fulfilled */
+        ev_tstamp deadline;      /* of settling */
+        ev_tstamp step;          /* between two looks while settling */
+        ev_timer timer;
+        struct log_rate read_rate;
+};
+
+static void schedule(struct table *table, ev_tstamp after)
+{
+        ev_timer_stop(table->loop, &table->timer);
+        ev_timer_set(&table->timer, after, 0.0);
+        ev_timer_start(table->loop, &table->timer);
+}
+
+static void begin_settling(struct table *table)
+{
+        table->settling = true;
+        table->step = FIRST_LOOK_S;
+        table->deadline =
+            ev_now(table->loop) + SETTLE_BASE_S + SETTLE_PER_SERVER_S * (double)table->n_real_servers;
+        schedule(table, FIRST_LOOK_S);
+}
+
+static int read_table(struct table *table, struct error *error)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+        struct ipvs_table content = {0};
+        int r = file_read(table->path, TABLE_MAX_BYTES, &text, error);
+
+        if (r == -ENOENT)
+                (void)error_set(error, table->path,
+                                "the kernel has no IPVS: is the module ip_vs there, and keepalived running?");
+        if (r < 0)
+                return r;
+        r = ipvs_table_parse(text.text ? text.text : "", &content, error);
+        if (r < 0)
+                return r;
+        ipvs_table_clear(&table->content);
+        table->content = content;
+        return 0;
+}
+
+/* It had its time and is not what was planned. */
+static void give_remedy(struct table *table, const struct error *difference)
+{
+        enum table_remedy remedy = table->remedies++ % 2 ? TABLE_RESTART : TABLE_RELOAD;
+
+        log_error("table",
+                  remedy == TABLE_RELOAD ? "the kernel differs from the plan; reloading keepalived"
+                                         : "the kernel differs from the plan; restarting keepalived",
+                  LOG_INT("differences", table->differences), LOG_ERROR_FIELDS(difference));
+        begin_settling(table);
+        table->settling = false; /* no excuse any more: VIPs that differ are withdrawn */
+        table->listener.remedy(table->listener.userdata, remedy);
+}
+
+static void compare(struct table *table)
+{
+        struct error difference = {0};
+        bool was_settling = table->settling;
+
+        table->differences = ipvs_table_compare(&table->content, table->plan, table->states, &difference);
+        if (!table->differences) {
+                if (was_settling || table->remedies)
+                        log_info("table", "the kernel holds what was planned",
+                                 LOG_INT("virtual_servers", table->plan->n_virtual_servers),
+                                 LOG_INT("real_servers", table->content.n_reals));
+                table->settling = false;
+                table->remedies = 0;
+                schedule(table, IDLE_LOOK_S);
+        } else if (!was_settling && !table->remedies) {
+                begin_settling(table); /* somebody else's hand, or a checker in the middle of its work */
+        } else if (ev_now(table->loop) > table->deadline) {
+                give_remedy(table, &difference);
+        } else {
+                table->step = table->step * 2 > SLOWEST_LOOK_S ? SLOWEST_LOOK_S : table->step * 2;
+                schedule(table, table->step);
+        }
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+        struct table *table = container_of(watcher, struct table, timer);
+        struct error error = {0};
+
+        (void)loop;
+        (void)revents;
+        if (!table->plan || !table->states)
+                return;
+        table->readable = read_table(table, &error) == 0;
+        if (table->readable) {
+                table->unreadable = 0;
+                compare(table);
+        } else {
+                /* Before keepalived has loaded the module there is nothing to read: give it a moment. */
+                if (++table->unreadable >= UNREADABLE_LOOKS &&
+                    log_rate_allow(&table->read_rate, (int64_t)(ev_now(table->loop) * 1000), 10000))
+                        log_error("table", "cannot be read", LOG_ERROR_FIELDS(&error));
+                table->settling = ev_now(table->loop) < table->deadline;
+                schedule(table, SLOWEST_LOOK_S);
+        }
+        table->listener.looked(table->listener.userdata);
+}
+
+struct table *table_new(struct ev_loop *loop, const char *path, const struct table_listener *listener)
+{
+        struct table *table = calloc(1, sizeof(*table));
+
+        if (!table)
+                return NULL;
+        *table = (struct table){.loop = loop, .path = path, .listener = *listener};
+        ev_timer_init(&table->timer, on_timer, 0.0, 0.0);
+        return table;
+}
+
+int table_expect(struct table *table, const struct plan *plan)
+{
+        struct ipvs_vip_state *states = NULL;
+
+        if (plan) {
+                states = calloc(plan->n_vips + 1, sizeof(*states));
+                if (!states)
+                        plan = NULL;
+        }
+        free(table->states);
+        table->states = states;
+        table->plan = plan;
+        table->n_real_servers = 0;
+        ev_timer_stop(table->loop, &table->timer);
+        if (!plan)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_virtual_servers; i++)
+                table->n_real_servers += plan->virtual_servers[i].n_real_servers;
+        /* What is known of the VIPs until the next look: what the table of the last one says of them. */
+        if (table->readable)
+                table->differences = ipvs_table_compare(&table->content, plan, states, NULL);
+        table->remedies = 0;
+        begin_settling(table);
+        return 0;
+}
+
+void table_look(struct table *table)
+{
+        if (table->plan)
+                schedule(table, FIRST_LOOK_S);
+}
+
+const struct ipvs_vip_state *table_states(const struct table *table)
+{
+        return table->readable ? table->states : NULL;
+}
+
+const struct ipvs_table *table_content(const struct table *table)
+{
+        return table->readable ? &table->content : NULL;
+}
+
+bool table_is_settling(const struct table *table)
+{
+        return table->settling;
+}
+
+size_t table_differences(const struct table *table)
+{
+        return table->differences;
+}
+
+void table_free(struct table *table)
+{
+        if (!table)
+                return;
+        ev_timer_stop(table->loop, &table->timer);
+        ipvs_table_clear(&table->content);
+        free(table->states);
+        free(table);
+}

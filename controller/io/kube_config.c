@@ -1,0 +1,90 @@
+#include "io/kube_config.h"
+
+#include "core/addr.h"
+
+#include <string.h>
+
+void kube_config_clear(struct kube_config *config)
+{
+        free(config->server);
+        free(config->token_file);
+        free(config->ca_file);
+        free(config->certificate_file);
+        free(config->key_file);
+        *config = (struct kube_config){0};
+}
+
+static bool is_port(const char *text)
+{
+        size_t length = strspn(text, "0123456789");
+
+        return length > 0 && length <= 5 && !text[length] && strtoul(text, NULL, 10) - 1 < 65535;
+}
+
+/* What a host may consist of, a literal address in brackets included. */
+static bool is_authority(const char *text)
+{
+        return *text &&
+               !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]")];
+}
+
+int kube_config_in_cluster(const char *directory, struct kube_config *out, struct error *error)
+{
+        _cleanup_kube_config_ struct kube_config config = {0};
+        const char *host = getenv("KUBERNETES_SERVICE_HOST");
+        const char *port = getenv("KUBERNETES_SERVICE_PORT");
+        struct addr addr;
+        bool is_ipv6;
+
+        if (!host || !*host || !port || !*port)
+                return error_set(error, "KUBERNETES_SERVICE_HOST",
+                                 "not set: not in a pod, so the API's address has to be given");
+        if (!is_port(port))
+                return error_set(error, "KUBERNETES_SERVICE_PORT", "is no port: \"%s\"", port);
+        is_ipv6 = addr_parse(host, &addr) == 0 && addr.family == AF_INET6;
+        if (!is_ipv6 && (!is_authority(host) || strpbrk(host, ":[]")))
+                return error_set(error, "KUBERNETES_SERVICE_HOST", "is no host: \"%s\"", host);
+        if (!directory)
+                directory = KUBE_SERVICE_ACCOUNT_DIR;
+        if (asprintf(&config.server, is_ipv6 ? "https://[%s]:%s" : "https://%s:%s", host, port) < 0)
+                config.server = NULL;
+        if (asprintf(&config.token_file, "%s/token", directory) < 0)
+                config.token_file = NULL;
+        if (asprintf(&config.ca_file, "%s/ca.crt", directory) < 0)
+                config.ca_file = NULL;
+        if (!config.server || !config.token_file || !config.ca_file)
+                return error_oom(error);
+        *out = config;
+        config = (struct kube_config){0};
+        return 0;
+}
+
+static int copy_text(char **out, const char *text)
+{
+        *out = text ? strdup(text) : NULL;
+        return text && !*out ? -1 : 0;
+}
+
+int kube_config_explicit(const char *server, const char *token_file, const char *ca_file,
+                         struct kube_config *out, struct error *error)
+{
+        _cleanup_kube_config_ struct kube_config config = {0};
+        bool is_https = strncmp(server, "https://", 8) == 0;
+        size_t length = strlen(server);
+
+        if (!is_https && strncmp(server, "http://", 7) != 0)
+                return error_set(error, server, "the API's address must begin with https:// (or http://)");
+        if (token_file && !is_https)
+                return error_set(error, server, "a token is only sent by https");
+        config.server = strdup(server);
+        if (!config.server || copy_text(&config.token_file, token_file) < 0 ||
+            copy_text(&config.ca_file, ca_file) < 0)
+                return error_oom(error);
+        if (config.server[length - 1] == '/')
+                config.server[length - 1] = '\0';
+        if (!is_authority(strstr(config.server, "://") + 3))
+                return error_set(error, server, "the API's address must be HOST or HOST:PORT, no path");
+        *out = config;
+        config = (struct kube_config){0};
+        return 0;
+}

@@ -1,0 +1,158 @@
+"""What coracle wants announced is what the reflector holds, through every death of every process."""
+import os
+import signal
+import time
+
+import sandbox
+from sandbox import HERE, NODE, NODE6, POD, Failed, node, run, wait_for
+
+V4, V6 = "10.1.1.1/32", "fd00:1:1::1/128"
+COMMUNITY, LOCAL_PREF = 8, 5  # attribute types of BGP
+GRACEFUL_SHUTDOWN = 65535 << 16
+
+
+def exabgp_config(pod):
+    with open("/run/password", "w", encoding="ascii") as file:
+        file.write("secret\n")
+    with open(f"{HERE}/coracle.yaml", encoding="utf-8") as file:
+        config = file.read().replace("passwordFile: password", "passwordFile: /run/password")
+    with open("/run/coracle.yaml", "w", encoding="utf-8") as file:
+        file.write(config)
+    return run(pod.coracle, "render", "--config", "/run/coracle.yaml", "--templates", f"{sandbox.TOP}/templates",
+               "--output", "exabgp", "--pod-address", POD, "--node-address", NODE, "--node-address6", NODE6)
+
+
+def say(what, seconds):
+    print(f"  {what:<62} {seconds:6.2f} s", flush=True)
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def announce_and_withdraw(pod):
+    pod.start_controller()
+    pod.start_exabgp(exabgp_config(pod))
+    pod.want([V4, V6])
+    say("start of exabgp to both routes in the reflector", pod.wait_rib([V4, V6], 15))
+    expect(pod.rib()[V4][LOCAL_PREF]["value"] == 100, "preference of a serving pod")
+    wait_for(lambda: pod.report() == {"announced": [V4, V6], "neighbors_up": 1, "neighbors": 1}, "the report")
+    pod.want([V4, "10.1.1.2/32", V6])
+    say("announce", pod.wait_rib([V4, "10.1.1.2/32", V6]))
+    pod.want([V4, V6])
+    say("withdraw", pod.wait_rib([V4, V6]))
+
+
+def graceful_shutdown(pod):
+    def leaving():
+        attributes = pod.rib().get(V4, {})
+        return GRACEFUL_SHUTDOWN in attributes.get(COMMUNITY, {}).get("communities", [])
+
+    pod.want([V4, V6], graceful_shutdown=True)
+    say("graceful shutdown community in the reflector", wait_for(leaving, "community 65535:0"))
+    expect(pod.rib()[V4][LOCAL_PREF]["value"] == 1, "preference of a leaving pod")
+    pod.want([V4, V6])
+    wait_for(lambda: not leaving(), "community gone again")
+
+
+def foreign_prefix(pod):
+    pod.want([V4, V6, "10.9.9.9/32"])
+    wait_for(lambda: pod.report()["announced"] == [V4, "10.9.9.9/32", V6], "foreign prefix announced")
+    time.sleep(0.2)
+    expect(set(pod.rib()) == {V4, V6}, "a prefix outside the pools is refused by the reflector")
+    pod.want([V4, V6])
+
+
+def session_flap(pod):
+    run("gobgp", "neighbor", POD, "reset")
+    gone = wait_for(lambda: not pod.rib(), "session closed", every=0.001)
+    say("session reset: routes back", gone + pod.wait_rib([V4, V6], 15))
+    wait_for(lambda: pod.report()["neighbors_up"] == 1, "neighbor up in the report")
+
+
+def controller_killed(pod):
+    pod.kill(pod.controller)
+    seconds = pod.wait_rib([], 5)
+    say("controller SIGKILLed: all withdrawn", seconds)
+    expect(1.4 < seconds < 2.6, "two seconds of patience")
+    pod.start_controller()
+    pod.want([V4, V6])
+    say("controller back: announced", pod.wait_rib([V4, V6]))
+
+
+def controller_restarted(pod):
+    pod.kill(pod.controller)
+    pod.start_controller()
+    pod.want([V4, V6])
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        expect(set(pod.rib()) == {V4, V6}, "no gap while the controller restarts")
+
+
+def controller_frozen(pod):
+    pod.controller.send_signal(signal.SIGSTOP)
+    say("controller frozen: all withdrawn", pod.wait_rib([], 5))
+    pod.controller.send_signal(signal.SIGCONT)
+    say("controller thaws: announced", pod.wait_rib([V4, V6]))
+
+
+def announcer_killed(pod):
+    """exabgp lives and keeps the dead announcer's routes; the next one must find them, keep and correct them."""
+    old = pod.announcer_pid()
+    os.kill(old, signal.SIGKILL)
+    pod.want([V6])
+    say("announcer SIGKILLed, set changed: corrected", pod.wait_rib([V6]))
+    expect(pod.announcer_pid() != old, "exabgp started another one")
+    os.kill(pod.announcer_pid(), signal.SIGKILL)
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        expect(V6 in pod.rib(), "no gap while the announcer restarts")
+    pod.want([V4, V6])
+    pod.wait_rib([V4, V6])
+    wait_for(lambda: pod.report() == {"announced": [V4, V6], "neighbors_up": 1, "neighbors": 1},
+             "the new announcer knows the session")
+
+
+def many_routes(pod):
+    many = [f"10.1.{i // 250 + 2}.{i % 250}/32" for i in range(300)]
+    pod.want([V4, V6] + many)
+    say("300 more routes", pod.wait_rib([V4, V6] + many))
+    for _ in range(20):
+        pod.want([V4, V6])
+        pod.want([V4, V6] + many)
+        time.sleep(0.01)
+    pod.want([V4, V6])
+    say("20 times 300 off and on, then off", pod.wait_rib([V4, V6]))
+
+
+def exabgp_killed(pod):
+    announcer = pod.announcer_pid()
+    pod.kill(pod.exabgp)
+    say("exabgp SIGKILLed: routes gone", pod.wait_rib([]))
+    say("its announcer ends", wait_for(lambda: not os.path.exists(f"/proc/{announcer}"), "orphan ends"))
+    expect("10.1.1.0/24" in node("ip", "route", "show", "proto", "67"), "the node's route stays for what lives")
+    pod.start_exabgp(exabgp_config(pod))
+    say("exabgp started again: all back", pod.wait_rib([V4, V6], 15))
+
+
+def exabgp_stopped(pod):
+    expect("10.1.1.0/24 via 172.16.1.2" in node("ip", "route", "show", "proto", "67"), "the node's route")
+    announcer = pod.announcer_pid()
+    pod.kill(pod.exabgp, signal.SIGTERM)
+    say("exabgp stopped: routes gone", pod.wait_rib([]))
+    wait_for(lambda: not os.path.exists(f"/proc/{announcer}"), "announcer ends")
+    expect(not node("ip", "route", "show", "proto", "67"), "the node's route is removed")
+
+
+def test(pod):
+    pod.start_reflector(f"{HERE}/site.yaml")
+    for step in (announce_and_withdraw, graceful_shutdown, foreign_prefix, session_flap, controller_killed,
+                 controller_restarted, controller_frozen, announcer_killed, many_routes, exabgp_killed,
+                 exabgp_stopped):
+        print(step.__name__, flush=True)
+        step(pod)
+
+
+if __name__ == "__main__":
+    sandbox.main(test)

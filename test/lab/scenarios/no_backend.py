@@ -1,0 +1,16 @@
+"""A VIP without endpoints is not announced; with endpoints it is again."""
+
+
+def run(lab):
+    endpoints = lab.service.endpoints
+    lab.service.endpoints = {}
+    lab.service.publish()
+    withdrawn = lab.wait(lambda: not lab.next_hops(), 5, "the VIP leaves the router's FIB")
+    assert all(lab.table(lb) is None for lb in lab.lbs), f"a virtual server without real servers: {lab.describe()}"
+
+    lab.service.endpoints = endpoints
+    lab.service.publish()
+    announced = lab.wait(lab.is_settled, 10, "the VIP is announced again")
+    load, _ = lab.requests(60)
+    assert load.failed == 0, f"{load.failed} requests failed after the VIP was back: {load.failures[:3]}"
+    return f"withdrawn after {withdrawn:.2f} s, announced again after {announced:.2f} s"

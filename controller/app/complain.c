@@ -5,12 +5,12 @@
 
 void command_complain(const struct error *error)
 {
-        fprintf(stderr, "coracle: %s%s%s\n", error->where, error->where[0] ? ": " : "", error->what);
+        (void)fprintf(stderr, "coracle: %s%s%s\n", error->where, error->where[0] ? ": " : "", error->what);
 }
 
 void command_print_problems(const struct plan *plan)
 {
         for (size_t i = 0; i < plan->n_problems; i++)
-                fprintf(stderr, "coracle: Service %s: %s: %s\n", plan->problems[i].service,
-                        plan->problems[i].reason, plan->problems[i].message);
+                (void)fprintf(stderr, "coracle: Service %s: %s: %s\n", plan->problems[i].service,
+                              plan->problems[i].reason, plan->problems[i].message);
 }

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < N_COMMANDS; i++)
                 if (strcmp(name, commands[i].name) == 0)
                         return run(i, argc - 1, argv + 1);
-        fprintf(stderr, "coracle: %s%s; see coracle --help\n",
-                *name ? "unknown command " : "a command is needed", name);
+        (void)fprintf(stderr, "coracle: %s%s; see coracle --help\n",
+                      *name ? "unknown command " : "a command is needed", name);
         return EXIT_USAGE;
 }

@@ -269,10 +269,10 @@ static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, con
                         state->draining += real->weight == 0;
                         state->active += real->active;
                 }
-                if (real && rs)
-                        found = check_real(real, rs, vs->forwarding);
-                else if (real)
+                if (!rs)
                         found = "a real server is not in the plan";
+                else if (real)
+                        found = check_real(real, rs, vs->forwarding);
                 else if (vs->checked && rs->weight)
                         state->down++; /* its health check took it out */
                 else
@@ -313,33 +313,46 @@ size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *pla
 
         for (size_t k = 0; k < plan->n_vips; k++)
                 states[k] = (struct ipvs_vip_state){.matches = true};
-        while (i < table->n_virtuals || j < plan->n_virtual_servers) {
+        for (;;) {
                 const struct ipvs_virtual *virtual = i < table->n_virtuals ? &table->virtuals[i] : NULL;
                 const struct virtual_server *vs =
                     j < plan->n_virtual_servers ? &plan->virtual_servers[j] : NULL;
-                int order = !virtual ? 1 : !vs ? -1 : compare_to_key(virtual, vs);
-                const struct addr *vip = order < 0 ? &virtual->vip : &vs->vip;
                 struct ipvs_vip_state ignored = {0}, *state = &ignored;
+                const struct addr *vip;
                 const char *found;
 
+                /* The later of the two waits for its turn. */
+                if (virtual && vs) {
+                        int order = compare_to_key(virtual, vs);
+
+                        if (order < 0)
+                                vs = NULL;
+                        else if (order > 0)
+                                virtual = NULL;
+                }
+                if (virtual)
+                        vip = &virtual->vip;
+                else if (vs)
+                        vip = &vs->vip;
+                else
+                        return differences;
                 while (v < plan->n_vips && addr_compare(&plan->vips[v].addr, vip) < 0)
                         v++;
                 if (v < plan->n_vips && addr_equal(&plan->vips[v].addr, vip))
                         state = &states[v];
-                if (order < 0) {
-                        found = "is not in the plan";
-                        describe(difference, vip, virtual->protocol, virtual->port, found);
-                } else {
-                        found = compare_virtual(order == 0 ? virtual : NULL, vs, state);
+                if (vs) {
+                        found = compare_virtual(virtual, vs, state);
                         if (found)
                                 describe(difference, vip, vs->protocol, vs->port, found);
+                } else {
+                        found = "is not in the plan";
+                        describe(difference, vip, virtual->protocol, virtual->port, found);
                 }
                 if (found) {
                         state->matches = false;
                         differences++;
                 }
-                i += order <= 0;
-                j += order >= 0;
+                i += virtual != NULL;
+                j += vs != NULL;
         }
-        return differences;
 }

@@ -273,13 +273,27 @@ static int make_non_blocking(int fd)
         return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+/* Where the node's routes are ours to keep, a family without one would draw traffic that the node then drops.
+ */
+static struct addr usable_next_hop(const struct options *options, int family)
+{
+        struct addr next_hop = addr_list_first(&options->next_hops, family);
+
+        if (next_hop.family == AF_UNSPEC || !options->node_netns ||
+            addr_list_first(&options->pod_addresses, family).family != AF_UNSPEC)
+                return next_hop;
+        log_warning(MODULE, "no pod address of this family: its routes are not announced",
+                    LOG_TEXT("family", family == AF_INET6 ? "ipv6" : "ipv4"));
+        return (struct addr){.family = AF_UNSPEC};
+}
+
 static int open_parts(struct announcer *announcer, const struct options *options, struct error *error)
 {
         const struct addr gateway4 = addr_list_first(&options->pod_addresses, AF_INET);
         const struct addr gateway6 = addr_list_first(&options->pod_addresses, AF_INET6);
         const struct speaker_config config = {
-            .next_hop4 = addr_list_first(&options->next_hops, AF_INET),
-            .next_hop6 = addr_list_first(&options->next_hops, AF_INET6),
+            .next_hop4 = usable_next_hop(options, AF_INET),
+            .next_hop6 = usable_next_hop(options, AF_INET6),
             .neighbors = options->neighbors.addrs,
             .n_neighbors = options->neighbors.count,
         };

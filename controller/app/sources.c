@@ -1,6 +1,8 @@
 #include "app/sources.h"
 
 #include "base/log.h"
+#include "io/kube_config.h"
+#include "io/kube_watch.h"
 #include "io/objects_dir.h"
 #include "io/source.h"
 
@@ -13,6 +15,8 @@ struct sources {
         bool from_files;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
+        struct http_client *client;
+        struct kube_watch *watches[KUBE_KIND_COUNT];
         sources_fn *changed;
         void *userdata;
 };
@@ -96,6 +100,39 @@ static int open_files(struct sources *sources, struct ev_loop *loop, const char 
         return r < 0 ? r : objects_dir_start(sources->objects_dir, error);
 }
 
+static int locate_api(const struct options *options, struct kube_config *kube, struct error *error)
+{
+        if (options->server)
+                return kube_config_explicit(options->server, options->token_file, options->ca_file, kube,
+                                            error);
+        return kube_config_in_cluster(NULL, kube, error);
+}
+
+static int open_api(struct sources *sources, struct ev_loop *loop, const struct options *options,
+                    struct error *error)
+{
+        const struct source_listener listener = {sources, on_replace, on_put, on_remove};
+        _cleanup_kube_config_ struct kube_config kube = {0};
+        int r = locate_api(options, &kube, error);
+
+        if (r < 0)
+                return r;
+        r = http_client_new(loop,
+                            &(struct http_credentials){.token_file = kube.token_file,
+                                                       .ca_file = kube.ca_file,
+                                                       .certificate_file = kube.certificate_file,
+                                                       .key_file = kube.key_file},
+                            &sources->client, error);
+        for (enum kube_kind kind = 0; r == 0 && kind < KUBE_KIND_COUNT; kind++) {
+                const struct kube_watch_options watch = {.kind = kind, .server = kube.server};
+
+                r = kube_watch_new(loop, sources->client, &watch, &listener, &sources->watches[kind], error);
+                if (r == 0)
+                        kube_watch_start(sources->watches[kind]);
+        }
+        return r;
+}
+
 int sources_new(struct ev_loop *loop, const struct options *options, sources_fn *changed, void *userdata,
                 struct sources **out, struct error *error)
 {
@@ -105,7 +142,8 @@ int sources_new(struct ev_loop *loop, const struct options *options, sources_fn 
         if (!sources)
                 return error_oom(error);
         *sources = (struct sources){.changed = changed, .userdata = userdata};
-        r = options->objects ? open_files(sources, loop, options->objects, error) : -ENOSYS;
+        r = options->objects ? open_files(sources, loop, options->objects, error)
+                             : open_api(sources, loop, options, error);
         if (r < 0) {
                 sources_free(sources);
                 return r;
@@ -134,6 +172,9 @@ void sources_free(struct sources *sources)
         if (!sources)
                 return;
         objects_dir_free(sources->objects_dir);
+        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
+                kube_watch_free(sources->watches[kind]);
+        http_client_free(sources->client);
         model_clear(&sources->model);
         free(sources);
 }

@@ -8,6 +8,7 @@ enum {
         MAX_NEIGHBORS = 64,
         SYNC_TIMEOUT_MS = 1000,   /* exabgp answers in a millisecond; never with acks switched off */
         ANSWER_TIMEOUT_MS = 5000, /* without any progress; exabgp takes 1,600 routes in a second */
+        WINDOW = 64,              /* commands: with more under way, wait and say the latest then */
         RETRY_MIN_MS = 1000,
         RETRY_MAX_MS = 30000,
 };
@@ -138,7 +139,7 @@ static int converge(struct speaker *speaker, int64_t now_ms)
         _cleanup_prefix_list_ struct prefix_list held = {0};
         int n;
 
-        if (speaker->output.length)
+        if (speaker->output.length || (speaker->answers && speaker->unanswered > WINDOW))
                 return 0;
         if (!speaker->syncing && now_ms >= speaker->retry_at_ms)
                 return start_sync(speaker, now_ms);

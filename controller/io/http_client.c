@@ -134,12 +134,17 @@ static void on_idle(struct ev_loop *loop, ev_timer *timer, int revents)
         give_up(container_of(timer, struct http_transfer, idle), "silent for too long");
 }
 
+/* The server has spoken, so connecting is over. */
+static void note_progress(struct http_transfer *transfer)
+{
+        transfer->idle.repeat = transfer->idle_s;
+        ev_timer_again(transfer->client->loop, &transfer->idle);
+}
+
 static size_t on_header(const char *data, size_t size, size_t count, void *userdata)
 {
-        struct http_transfer *transfer = userdata;
-
         (void)data;
-        ev_timer_again(transfer->client->loop, &transfer->idle);
+        note_progress(userdata);
         return size * count;
 }
 
@@ -148,8 +153,7 @@ static size_t on_body(const char *data, size_t size, size_t count, void *userdat
         struct http_transfer *transfer = userdata;
         size_t length = size * count, room;
 
-        transfer->idle.repeat = transfer->idle_s; /* connecting is over */
-        ev_timer_again(transfer->client->loop, &transfer->idle);
+        note_progress(transfer);
         if (!is_success(status_of(transfer))) {
                 room = ERROR_BODY_MAX - transfer->error_body.length;
                 transfer->error_body_cut = length > room;

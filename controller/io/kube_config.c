@@ -38,7 +38,7 @@ int kube_config_in_cluster(const char *directory, struct kube_config *out, struc
 
         if (!host || !*host || !port || !*port)
                 return error_set(error, "KUBERNETES_SERVICE_HOST",
-                                 "not set: not in a pod, so the API's address has to be given");
+                                 "not set: not in a pod; give --server URL, or --objects DIR");
         if (!is_port(port))
                 return error_set(error, "KUBERNETES_SERVICE_PORT", "is no port: \"%s\"", port);
         is_ipv6 = addr_parse(host, &addr) == 0 && addr.family == AF_INET6;

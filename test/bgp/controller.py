@@ -55,7 +55,10 @@ def main():
                 else:
                     selector.unregister(sys.stdin)
             else:
-                data = key.fileobj.recv(1 << 20)
+                try:
+                    data = key.fileobj.recv(1 << 20)
+                except ConnectionResetError:  # killed with messages unread
+                    data = b""
                 if data:
                     store_report(data)
                 else:

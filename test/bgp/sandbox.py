@@ -123,12 +123,24 @@ class Sandbox:
     # ---- the pod
 
     def start_exabgp(self, config):
-        with open("/run/exabgp.conf", "w", encoding="utf-8") as file:
+        self.exabgp = self.start_plain_exabgp("exabgp", config)
+
+    def start_plain_exabgp(self, name, config):
+        with open(f"/run/{name}.conf", "w", encoding="utf-8") as file:
             file.write(config)
         environment = dict(os.environ, PATH=f"{os.path.dirname(self.announcer)}:{os.environ['PATH']}",
                            **{"exabgp.api.cli": "false", "exabgp.daemon.user": "root",
                               "exabgp.log.destination": "stdout"})
-        self.exabgp = self.start("exabgp", ["exabgp", "/run/exabgp.conf"], env=environment)
+        return self.start(name, ["exabgp", f"/run/{name}.conf"], env=environment)
+
+    @staticmethod
+    def lives(pid):
+        """A process that has ended stays a zombie until whoever adopted it looks."""
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
 
     def announcer_pid(self):
         """The announcer that this exabgp runs, or None."""
@@ -155,6 +167,10 @@ class Sandbox:
                 return json.load(file)
         except (FileNotFoundError, ValueError):
             return None
+
+    def log(self, name):
+        with open(f"/run/log/{name}", encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def kill(self, process, signum=signal.SIGKILL):
         process.send_signal(signum)

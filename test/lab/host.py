@@ -135,6 +135,7 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--trixie", required=True)
     parser.add_argument("--minutes", type=float, default=30)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     host = Host(parser.parse_args())
     try:
         host.serve()

@@ -158,6 +158,27 @@ static void exabgp_that_does_not_read_costs_no_memory(void **state)
         expect(speaker, WITHDRAW("10.1.1.1") ANNOUNCE("10.1.1.2"));
 }
 
+static void exabgp_that_is_slow_is_told_the_latest_only(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+        _cleanup_strbuf_ struct strbuf many = {0};
+
+        (void)state;
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(strbuf_printf(&many, "%s\"10.1.2.%d/32\"", i ? "," : "", i), 0);
+        hear(speaker, many.text, false, 10);
+        strbuf_reset(speaker_output(speaker));
+        hear(speaker, "\"10.1.1.1/32\"", false, 11);
+        hear(speaker, many.text, false, 12);
+        expect(speaker, "");
+        hear(speaker, "\"10.1.2.0/32\"", false, 12);
+        for (int i = 0; i < 35; i++)
+                answer(speaker, "done", 13);
+        expect(speaker, "");
+        answer(speaker, "done", 13);
+        assert_non_null(strstr(speaker_output(speaker)->text, WITHDRAW("10.1.2.99")));
+}
+
 static void an_error_makes_it_ask_again_in_a_while(void **state)
 {
         _cleanup_(speaker_free_p) struct speaker *speaker = synced();
@@ -249,6 +270,7 @@ int main(void)
             cmocka_unit_test(controller_that_never_speaks_costs_the_adopted_routes),
             cmocka_unit_test(graceful_shutdown_is_a_new_announcement),
             cmocka_unit_test(exabgp_that_does_not_read_costs_no_memory),
+            cmocka_unit_test(exabgp_that_is_slow_is_told_the_latest_only),
             cmocka_unit_test(an_error_makes_it_ask_again_in_a_while),
             cmocka_unit_test(exabgp_without_acks_is_served_all_the_same),
             cmocka_unit_test(nothing_is_announced_while_not_permitted),

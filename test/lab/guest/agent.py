@@ -167,7 +167,10 @@ class Agent:
             os.killpg(session.pid, signal.SIGHUP)
 
     def read_requests(self):
-        *lines, self.pending = (self.pending + os.read(self.line, 4096)).split(b"\n")
+        data = os.read(self.line, 4096)
+        if not data:  # the host's side has gone
+            power_off()
+        *lines, self.pending = (self.pending + data).split(b"\n")
         for line in lines:
             try:
                 self.request(json.loads(line))

@@ -11,7 +11,6 @@ import shutil
 import signal
 import time
 
-import byhand
 import linux
 import observe
 from cluster import OBJECTS, Service
@@ -25,7 +24,7 @@ LBS = ("lb1", "lb2")
 WEBS = ("web1", "web2", "web3")
 
 CONFIG = f"{LAB}/tree/test/lab/coracle.yaml"
-VALUES = f"{LAB}/tree/test/lab/site.yaml"   # what the routers' templates need to know
+VALUES = f"{LAB}/tree/routers/site.yaml"      # the example site is this one
 TEMPLATES = f"{LAB}/templates"              # a copy of the project's, for scenarios to edit
 
 LOOPBACK = "link set lo up"
@@ -118,7 +117,7 @@ def start_nginx(pod):
 
 
 def stop_web(pod):
-    pod.kill("nginx", signal.SIGQUIT)
+    pod.kill("nginx", number=signal.SIGQUIT)
     pod.destroy()
 
 
@@ -157,8 +156,7 @@ exec exabgp /run/coracle/exabgp.conf"""
 
 def kill_pod(pod):
     """All processes at once, then the network, as when a node's runtime loses a pod."""
-    for daemon in pod.daemons():
-        pod.kill(daemon)
+    pod.kill(*pod.daemons())
     pod.destroy()
 
 

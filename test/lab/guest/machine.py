@@ -138,18 +138,18 @@ class Machine:
         network = os.stat(self.netns).st_ino
         return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _is(pid, name, network)]
 
-    def kill(self, daemon, number=signal.SIGKILL, timeout=5.0):
-        """Signals a daemon and waits until it is gone."""
-        pid = self.pid(daemon)
-        if pid is None:
-            return
-        os.kill(pid, number)
+    def kill(self, *daemons, number=signal.SIGKILL, timeout=5.0):
+        """Signals daemons, all of them at once, and waits until they are gone."""
+        pids = [pid for pid in map(self.pid, daemons) if pid]
+        for pid in pids:
+            os.kill(pid, number)
         deadline = time.monotonic() + timeout
-        while self.pid(daemon) is not None:
-            _reap(pid)
+        while any(map(self.pid, daemons)):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name}: {daemon} did not end within {timeout} s of signal {number}")
+                raise RuntimeError(f"{self.name}: {daemons} did not end within {timeout} s of signal {number}")
             time.sleep(0.02)
+            for pid in pids:
+                _reap(pid)
 
     def output(self, *argv, timeout=20.0):
         """Runs a command on this machine to its end and returns what it printed."""

@@ -1,0 +1,319 @@
+"""A stand-in for the Kubernetes API that misbehaves on command.
+
+It serves lists in pages and watches of two kinds from a store that keeps its history, over TLS, on loopback.
+A fault is taken by the first request that matches it: see Fault. What a real server does by itself is tested
+against a real server; this is for what one cannot be made to do.
+"""
+
+import base64
+import json
+import pathlib
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+KINDS = {
+    "/api/v1/services": ("Service", "v1"),
+    "/apis/discovery.k8s.io/v1/endpointslices": ("EndpointSlice", "discovery.k8s.io/v1"),
+}
+
+
+@dataclass
+class Fault:
+    """What the next `times` matching requests meet.
+
+    on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None.
+    A status is answered instead of anything else. Of a list, `body` turns the true bytes into others, and
+    `cut` breaks the connection after so many bytes. Of a watch, `lines` are sent at its beginning instead of
+    events; then the stream ends properly, unless `then` says "drop" (the connection breaks), "stall" (nothing
+    more comes) or "go_on" (events follow as usual).
+    """
+
+    on: str
+    kind: str | None = None
+    times: int = 1
+    status: int = 0
+    headers: dict = field(default_factory=dict)
+    text: str = ""
+    body: object = None
+    cut: int | None = None
+    lines: list | None = None
+    then: str = "end"
+
+
+def status_body(code, message):
+    return json.dumps({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                       "message": message, "code": code})
+
+
+def event_line(event_type, obj):
+    return json.dumps({"type": event_type, "object": obj}).encode() + b"\n"
+
+
+def expired_line():
+    return event_line("ERROR", json.loads(status_body(410, "too old resource version")))
+
+
+class Store:
+    """Objects, and every change to them, numbered as the API numbers them."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.version = 100
+        self.compacted = 0
+        self.objects = {"Service": {}, "EndpointSlice": {}}
+        self.history = []  # (version, kind, type, object)
+
+    def _note(self, kind, event_type, obj):
+        self.version += 1
+        obj["metadata"]["resourceVersion"] = str(self.version)
+        self.history.append((self.version, kind, event_type, json.loads(json.dumps(obj))))
+        self.changed.notify_all()
+
+    def put(self, kind, name, **members):
+        with self.changed:
+            known = self.objects[kind]
+            event_type = "MODIFIED" if name in known else "ADDED"
+            known[name] = {"metadata": {"namespace": "shop", "name": name}, **members}
+            self._note(kind, event_type, known[name])
+
+    def service(self, name, port):
+        self.put("Service", name, spec={"type": "LoadBalancer", "ports": [{"port": port}]})
+
+    def slice(self, name, *addresses):
+        self.put("EndpointSlice", name, addressType="IPv4", endpoints=[{"addresses": [a]} for a in addresses])
+
+    def delete(self, kind, name):
+        with self.changed:
+            self._note(kind, "DELETED", self.objects[kind].pop(name))
+
+    def change_silently(self, kind, name, **members):
+        """A change that no watch ever tells of: what the slow re-list is for."""
+        with self.changed:
+            self.objects[kind][name].update(members)
+
+    def compact(self):
+        with self.changed:
+            self.compacted = self.version
+
+    def bookmark(self, kind):
+        with self.changed:
+            obj = {"kind": kind, "metadata": {"resourceVersion": "0"}, "endpoints": None}
+            self._note(kind, "BOOKMARK", obj)
+
+    def truth(self):
+        """What a follower has to end up with, as `follow` prints it."""
+        with self.changed:
+            state = {}
+            for name, obj in self.objects["Service"].items():
+                ports = obj["spec"]["ports"]
+                state["Service", f"shop/{name}"] = str(ports[0]["port"])
+            for name, obj in self.objects["EndpointSlice"].items():
+                state["EndpointSlice", f"shop/{name}"] = ",".join(e["addresses"][0] for e in obj["endpoints"])
+            return state
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        api = self.server.api
+        url = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        if url.path not in KINDS:
+            self.answer(404, status_body(404, "the server could not find the requested resource"))
+            return
+        kind, version = KINDS[url.path]
+        on = "watch" if query.get("watch") else "page" if query.get("continue") else "list"
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        with api.store.changed:
+            api.requests.append((on, kind, time.monotonic(), query))
+            api.store.changed.notify_all()
+        if token not in api.tokens:
+            self.answer(401, status_body(401, "Unauthorized"))
+            return
+        fault = api.take_fault(on, kind)
+        if fault and fault.status:
+            self.answer(fault.status, fault.text or status_body(fault.status, "a fault"), fault.headers)
+        elif on == "watch":
+            self.watch(kind, version, query, fault)
+        else:
+            self.list(kind, version, query, fault)
+
+    def answer(self, status, text, headers=None, cut=None):
+        data = text if isinstance(text, bytes) else text.encode()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[:cut])
+        if cut is not None:
+            self.close_connection = True
+
+    def list(self, kind, version, query, fault):
+        store = self.server.api.store
+        with store.changed:
+            if "continue" in query:
+                snapshot = json.loads(base64.b64decode(query["continue"]))
+            else:
+                snapshot = {"at": 0, "version": store.version,
+                            "items": [store.objects[kind][name] for name in sorted(store.objects[kind])]}
+        end = snapshot["at"] + int(query["limit"])
+        metadata = {"resourceVersion": str(snapshot["version"])}
+        if end < len(snapshot["items"]):
+            metadata["continue"] = base64.b64encode(json.dumps({**snapshot, "at": end}).encode()).decode()
+        text = json.dumps({"kind": kind + "List", "apiVersion": version, "metadata": metadata,
+                           "items": snapshot["items"][snapshot["at"]:end]}).encode()
+        if fault and fault.body:
+            text = fault.body(text)
+        self.answer(200, text, cut=fault.cut if fault else None)
+
+    def chunk(self, data):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def watch(self, kind, version, query, fault):
+        api, store = self.server.api, self.server.api.store
+        at = int(query["resourceVersion"])
+        deadline = time.monotonic() + int(query["timeoutSeconds"])
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        if fault:
+            for line in fault.lines or []:
+                self.chunk(line)
+            if fault.then == "drop":
+                self.close_connection = True
+                return
+            if fault.then == "stall":
+                api.stopping.wait(20)
+                self.close_connection = True
+                return
+            if fault.then == "end":
+                self.chunk(b"")
+                return
+        with store.changed:
+            expired = at < store.compacted
+        if expired:
+            self.chunk(expired_line())
+            self.chunk(b"")
+            return
+        while not api.stopping.is_set() and time.monotonic() < deadline:
+            with store.changed:
+                news = [entry for entry in store.history if entry[0] > at and entry[1] == kind]
+                if not news and api.end_watches.is_set():
+                    break
+                if not news:
+                    store.changed.wait(min(0.5, max(0, deadline - time.monotonic())))
+            for number, _, event_type, obj in news:
+                self.chunk(event_line(event_type, {"kind": kind, "apiVersion": version, **obj}))
+                at = number
+        self.chunk(b"")
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, *args):
+        self.connections = set()
+        super().__init__(*args)
+
+    def process_request(self, request, client_address):
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def break_connections(self):
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it was faster
+
+    def handle_error(self, request, client_address):
+        """A client may go away at any time."""
+
+
+class FakeApi:
+    """The server, its store, its faults and the credentials that a client needs, in `directory`."""
+
+    def __init__(self, directory):
+        self.store = Store()
+        self.faults = []
+        self.requests = []  # (on, kind, time, query)
+        self.tokens = {"token-1"}
+        self.stopping = threading.Event()
+        self.end_watches = threading.Event()
+        directory = pathlib.Path(directory)
+        self.ca_file = directory / "ca.crt"
+        self.token_file = directory / "token"
+        self.token_file.write_text("token-1\n")
+        self.context = make_certificates(directory)
+        self.server = None
+        self.port = 0
+
+    def start(self):
+        self.stopping.clear()
+        self.server = Server(("127.0.0.1", self.port), Handler)
+        self.server.api = self
+        self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True,
+                                                      do_handshake_on_connect=False)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        self.stopping.set()
+        with self.store.changed:
+            self.store.changed.notify_all()
+        self.server.shutdown()
+        self.server.break_connections()
+        self.server.server_close()
+
+    def fail(self, **fault):
+        with self.store.changed:
+            self.faults.append(Fault(**fault))
+
+    def take_fault(self, on, kind):
+        with self.store.changed:
+            for fault in self.faults:
+                if fault.on == on and fault.kind in (None, kind):
+                    fault.times -= 1
+                    if fault.times == 0:
+                        self.faults.remove(fault)
+                    return fault
+        return None
+
+    def count(self, on, kind):
+        with self.store.changed:
+            return sum(1 for request in self.requests if request[0] == on and request[1] == kind)
+
+
+def make_certificates(directory):
+    """A throw-away authority and a server certificate for 127.0.0.1."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test CA")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=kubernetes")
+    (directory / "san").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "2", "-extfile", "san", "-out", "server.crt")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "server.crt", directory / "server.key")
+    return context

@@ -116,6 +116,13 @@ def start_nginx(pod):
     pod.start("nginx", ["nginx", "-c", pod.write("nginx.conf", NGINX_CONF.replace("NAME", pod.name))])
 
 
+def add_web(name):
+    """A web pod that comes later, and is ready when it has a Service's attention."""
+    pod = start_web(name)
+    wait_for(lambda: observe.listens(pod.name, 80), 10, f"{name} listens")
+    return pod
+
+
 def stop_web(pod):
     pod.kill("nginx", number=signal.SIGQUIT)
     pod.destroy()

@@ -52,6 +52,11 @@ def routes(machine, family=socket.AF_INET):
                 data = data[(length + 3) & ~3:]
 
 
+def listens(machine, port):
+    with linux.netns(machine), open("/proc/thread-self/net/tcp", encoding="ascii") as file:
+        return any(line.split()[1:4:2] == [f"00000000:{port:04X}", "0A"] for line in file)
+
+
 def _address(text):
     host, _, port = text.partition(":")
     return f"{socket.inet_ntoa(bytes.fromhex(host))}:{int(port, 16)}"

@@ -57,7 +57,7 @@ def tell(bold):
 
     story.step("A web pod comes and goes while the client sends 40 requests a second")
     load = lab.stream()
-    web4 = fig6.start_web("web4")
+    web4 = fig6.add_web("web4")
     lab.service.set(web4)
     lab.service.publish()
     story.say(f"web4 added to the Service: in every LB pod's kernel table after {lab.tables_follow():.2f} s")

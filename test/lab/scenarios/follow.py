@@ -7,7 +7,7 @@ from cluster import DRAINING
 
 def run(lab):
     load = lab.stream()
-    web4 = fig6.start_web("web4")
+    web4 = fig6.add_web("web4")
     lab.service.set(web4)
     lab.service.publish()
     added = lab.tables_follow()

@@ -2,6 +2,7 @@
 
 #include "announcer/link.h"
 #include "announcer/node_routes.h"
+#include "announcer/privileges.h"
 #include "base/lines.h"
 #include "base/log.h"
 #include "core/speaker.h"
@@ -306,6 +307,7 @@ static int open_parts(struct announcer *announcer, const struct options *options
                                     error);
                 if (r < 0)
                         return r;
+                privileges_drop();
         }
         if (speaker_new(&config, now_ms(), &announcer->speaker) < 0 ||
             speaker_tick(announcer->speaker, now_ms()) < 0 ||

@@ -154,7 +154,7 @@ static int check_templates(const struct options *options, const struct config *c
                 /* The same fault shows in each kind of virtual server. */
                 if (i && strcmp(plan->problems[i].message, plan->problems[i - 1].message) == 0)
                         continue;
-                fprintf(stderr, "coracle: %s\n", plan->problems[i].message);
+                (void)fprintf(stderr, "coracle: %s\n", plan->problems[i].message);
                 (*faults)++;
         }
         r = ask_keepalived(options->keepalived, &text.text, error);

@@ -4,8 +4,9 @@
  * error or a lost answer: an announcer that was killed may have left routes behind in an exabgp that lives.
  * - It announces what the last set asks for, and nothing once coracle has been silent for
  * ANNOUNCE_SILENCE_MS.
- * - It says nothing new while earlier lines still wait for exabgp to read or answer them: an exabgp that hangs
- *   costs no memory, and one that is slow (1,600 routes a second) is not sent what is out of date already.
+ * - It says nothing new while earlier lines still wait for exabgp to read or answer them: an exabgp that
+ * hangs costs no memory, and one that is slow (1,600 routes a second) is not sent what is out of date
+ * already.
  *
  * Times are milliseconds of any monotonic clock.
  */

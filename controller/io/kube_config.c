@@ -70,19 +70,19 @@ int kube_config_explicit(const char *server, const char *token_file, const char 
 {
         _cleanup_kube_config_ struct kube_config config = {0};
         bool is_https = strncmp(server, "https://", 8) == 0;
-        size_t length = strlen(server);
+        char *authority;
 
         if (!is_https && strncmp(server, "http://", 7) != 0)
                 return error_set(error, server, "the API's address must begin with https:// (or http://)");
         if (token_file && !is_https)
                 return error_set(error, server, "a token is only sent by https");
-        config.server = strdup(server);
-        if (!config.server || copy_text(&config.token_file, token_file) < 0 ||
+        if (copy_text(&config.server, server) < 0 || copy_text(&config.token_file, token_file) < 0 ||
             copy_text(&config.ca_file, ca_file) < 0)
                 return error_oom(error);
-        if (config.server[length - 1] == '/')
-                config.server[length - 1] = '\0';
-        if (!is_authority(strstr(config.server, "://") + 3))
+        authority = config.server + (is_https ? 8 : 7);
+        if (*authority && authority[strlen(authority) - 1] == '/')
+                authority[strlen(authority) - 1] = '\0';
+        if (!is_authority(authority))
                 return error_set(error, server, "the API's address must be HOST or HOST:PORT, no path");
         *out = config;
         config = (struct kube_config){0};

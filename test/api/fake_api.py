@@ -7,6 +7,7 @@ against a real server; this is for what one cannot be made to do.
 
 import base64
 import json
+import os
 import pathlib
 import socket
 import ssl
@@ -16,6 +17,8 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+NGHTTPX = os.environ.get("CORACLE_TEST_NGHTTPX")  # the program: have it offer HTTP/2 in front
 
 KINDS = {
     "/api/v1/services": ("Service", "v1"),
@@ -75,11 +78,11 @@ class Store:
         self.history.append((self.version, kind, event_type, json.loads(json.dumps(obj))))
         self.changed.notify_all()
 
-    def put(self, kind, name, **members):
+    def put(self, kind, name, labels=None, **members):
         with self.changed:
             known = self.objects[kind]
             event_type = "MODIFIED" if name in known else "ADDED"
-            known[name] = {"metadata": {"namespace": "shop", "name": name}, **members}
+            known[name] = {"metadata": {"namespace": "shop", "name": name, "labels": labels or {}}, **members}
             self._note(kind, event_type, known[name])
 
     def service(self, name, port):
@@ -219,6 +222,10 @@ class Handler(BaseHTTPRequestHandler):
             for number, _, event_type, obj in news:
                 self.chunk(event_line(event_type, {"kind": kind, "apiVersion": version, **obj}))
                 at = number
+            if news:
+                with store.changed:
+                    api.sent[kind] = at
+                    store.changed.notify_all()
         self.chunk(b"")
 
 
@@ -249,6 +256,33 @@ class Server(ThreadingHTTPServer):
         """A client may go away at any time."""
 
 
+class Http2Proxy:
+    """nghttpx in front of the server, which itself speaks HTTP/1.1 only."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.process = None
+
+    def start(self, backend_port):
+        self.process = subprocess.Popen(
+            [NGHTTPX, "--workers=1", "--insecure", "--conf=/dev/null", "--errorlog-file=/dev/null",
+             f"--frontend=127.0.0.1,{self.port}", f"--backend=127.0.0.1,{backend_port};;tls;proto=http/1.1",
+             self.directory / "server.key", self.directory / "server.crt"], stderr=subprocess.DEVNULL)
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+        raise AssertionError("nghttpx does not listen")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
 class FakeApi:
     """The server, its store, its faults and the credentials that a client needs, in `directory`."""
 
@@ -256,6 +290,7 @@ class FakeApi:
         self.store = Store()
         self.faults = []
         self.requests = []  # (on, kind, time, query)
+        self.sent = {}  # kind: the last version that a watch has told
         self.tokens = {"token-1"}
         self.stopping = threading.Event()
         self.end_watches = threading.Event()
@@ -266,6 +301,12 @@ class FakeApi:
         self.context = make_certificates(directory)
         self.server = None
         self.port = 0
+        self.proxy = Http2Proxy(directory) if NGHTTPX else None
+
+    @property
+    def client_port(self):
+        """Where clients go."""
+        return self.proxy.port if self.proxy else self.port
 
     def start(self):
         self.stopping.clear()
@@ -275,8 +316,12 @@ class FakeApi:
                                                       do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        if self.proxy:
+            self.proxy.start(self.port)
 
     def stop(self):
+        if self.proxy:
+            self.proxy.stop()
         self.stopping.set()
         with self.store.changed:
             self.store.changed.notify_all()

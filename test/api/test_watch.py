@@ -27,7 +27,7 @@ class Follower:
         self.stats = {}
         self.log = []
         self.process = subprocess.Popen(
-            [FOLLOW, f"https://127.0.0.1:{api.port}", api.ca_file, api.token_file, str(page_size),
+            [FOLLOW, f"https://127.0.0.1:{api.client_port}", api.ca_file, api.token_file, str(page_size),
              str(relist_s), str(idle_s), str(timeout_s)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.threads = [threading.Thread(target=self.read_tells, daemon=True),
@@ -159,6 +159,8 @@ class NoFaults(ApiTest):
         self.follow_and_watch()
         self.store.bookmark("Service")
         marked = self.store.version
+        with self.store.changed:
+            self.assertTrue(self.store.changed.wait_for(lambda: self.api.sent.get("Service") == marked, PATIENCE_S))
         self.store.compact()
         self.api.end_watches.set()
         self.store.bookmark("EndpointSlice")

@@ -1,0 +1,337 @@
+#include "core/plan.h"
+
+#include "core/claims.h"
+#include "core/service_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what the services ask for ---- */
+
+static int resolve_service(struct plan *plan, const struct config *config, const struct service *service)
+{
+        struct plan_service *ps = &plan->services[plan->n_services];
+
+        *ps = (struct plan_service){0};
+        plan->n_services++;
+        if (asprintf(&ps->name, "%s/%s", service->object.namespace, service->object.name) < 0) {
+                ps->name = NULL;
+                return -ENOMEM;
+        }
+        return service_options_resolve(plan, config, service, ps);
+}
+
+static bool is_ours(const struct config *config, const struct service *service)
+{
+        return service->is_load_balancer && service->load_balancer_class &&
+               strcmp(service->load_balancer_class, config->load_balancer_class) == 0;
+}
+
+/* Fills plan->services, and `sources` with the service each came from. */
+static int resolve_services(struct plan *plan, const struct config *config, const struct model *model,
+                            const struct service **sources)
+{
+        for (size_t i = 0; i < model->services.count; i++) {
+                const struct service *service = object_service(model->services.objects[i]);
+                int r;
+
+                if (!is_ours(config, service))
+                        continue;
+                sources[plan->n_services] = service;
+                r = resolve_service(plan, config, service);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ---- what stands behind them ---- */
+
+static int compare_slices(const void *a, const void *b)
+{
+        const struct endpoint_slice *x = *(const struct endpoint_slice *const *)a;
+        const struct endpoint_slice *y = *(const struct endpoint_slice *const *)b;
+        int order = strcmp(x->object.namespace, y->object.namespace);
+
+        if (!order)
+                order = strcmp(x->service, y->service);
+        return order ? order : strcmp(x->object.name, y->object.name);
+}
+
+/* The model sorts slices by their own names; here they are wanted by the service they belong to. */
+static int sort_slices(const struct model *model, const struct endpoint_slice ***out, size_t *count)
+{
+        const struct endpoint_slice **slices;
+        size_t n = 0;
+
+        slices = calloc(model->endpoint_slices.count + 1, sizeof(const struct endpoint_slice *));
+        if (!slices)
+                return -ENOMEM;
+        for (size_t i = 0; i < model->endpoint_slices.count; i++) {
+                const struct endpoint_slice *slice = object_endpoint_slice(model->endpoint_slices.objects[i]);
+
+                if (slice->service && slice->family != AF_UNSPEC)
+                        slices[n++] = slice;
+        }
+        qsort(slices, n, sizeof(const struct endpoint_slice *), compare_slices);
+        *out = slices;
+        *count = n;
+        return 0;
+}
+
+static int compare_slice_to_service(const struct endpoint_slice *slice, const struct service *service)
+{
+        int order = strcmp(slice->object.namespace, service->object.namespace);
+
+        return order ? order : strcmp(slice->service, service->object.name);
+}
+
+/* Of two entries for one address and port the ready one comes first, and stays. */
+static int compare_real_servers(const void *a, const void *b)
+{
+        const struct real_server *x = a, *y = b;
+        int order = real_server_compare(x, y);
+
+        return order ? order : (int)y->weight - (int)x->weight;
+}
+
+static void sort_real_servers(struct virtual_server *vs)
+{
+        size_t kept = 0;
+
+        if (!vs->n_real_servers)
+                return;
+        qsort(vs->real_servers, vs->n_real_servers, sizeof(*vs->real_servers), compare_real_servers);
+        for (size_t i = 1; i < vs->n_real_servers; i++)
+                if (real_server_compare(&vs->real_servers[kept], &vs->real_servers[i]) != 0)
+                        vs->real_servers[++kept] = vs->real_servers[i];
+        vs->n_real_servers = kept + 1;
+}
+
+static bool slice_port_matches(const struct service_port *slice_port, const struct service_port *port)
+{
+        return slice_port->protocol == port->protocol && strcmp(slice_port->name, port->name) == 0;
+}
+
+static int add_real_servers(struct virtual_server *vs, const struct endpoint_slice *slice, uint16_t port,
+                            size_t *capacity)
+{
+        if (vs->n_real_servers + slice->n_endpoints > *capacity) {
+                size_t needed = vs->n_real_servers + slice->n_endpoints;
+                size_t wanted = *capacity ? 2 * needed : needed; /* most services have one slice */
+                struct real_server *grown = reallocarray(vs->real_servers, wanted, sizeof(*grown));
+
+                if (!grown)
+                        return -ENOMEM;
+                vs->real_servers = grown;
+                *capacity = wanted;
+        }
+        for (size_t i = 0; i < slice->n_endpoints; i++) {
+                const struct endpoint *endpoint = &slice->endpoints[i];
+
+                if (endpoint->state == ENDPOINT_DOWN || endpoint->addr.family != vs->vip.family)
+                        continue;
+                vs->real_servers[vs->n_real_servers++] = (struct real_server){
+                    .addr = endpoint->addr, .port = port, .weight = endpoint->state == ENDPOINT_READY};
+        }
+        return 0;
+}
+
+/* When nothing is ready any more, the draining ones are better than nothing: kube-proxy does the same
+ * (KEP-1669). */
+static void revive_if_all_drain(struct virtual_server *vs)
+{
+        for (size_t i = 0; i < vs->n_real_servers; i++)
+                if (vs->real_servers[i].weight)
+                        return;
+        for (size_t i = 0; i < vs->n_real_servers; i++)
+                vs->real_servers[i].weight = 1;
+}
+
+/* A tunnelled packet reaches the real server unchanged, so that the port cannot be translated on the way. */
+static int check_tunnel_ports(struct plan *plan, struct virtual_server *vs)
+{
+        for (size_t i = 0; vs->forwarding == FORWARDING_TUNNEL && i < vs->n_real_servers; i++) {
+                if (vs->real_servers[i].port == vs->port)
+                        continue;
+                vs->forwarding = FORWARDING_NAT;
+                return plan_add_problem(
+                    plan, plan->services[vs->service].name, "TunnelImpossible",
+                    "port %u differs from the target port %u, which a tunnel cannot translate; "
+                    "using nat for it",
+                    vs->port, vs->real_servers[i].port);
+        }
+        return 0;
+}
+
+/* Appends the virtual server of one VIP and port, if anything stands behind it. */
+static int add_virtual_server(struct plan *plan, const struct claim *claim, const struct service_port *port,
+                              const struct endpoint_slice *const *slices, size_t n_slices)
+{
+        const struct plan_service *service = &plan->services[claim->service];
+        struct virtual_server *vs = &plan->virtual_servers[plan->n_virtual_servers];
+        size_t capacity = 0;
+
+        *vs = (struct virtual_server){
+            .vip = claim->addr,
+            .port = port->port,
+            .protocol = port->protocol,
+            .forwarding = service->forwarding,
+            .scheduler = service->scheduler,
+            /* UDP and SCTP servers do not answer a TCP connection: Kubernetes' readiness decides for them. */
+            .checked = port->protocol == PROTOCOL_TCP && service->health_check.type != HEALTH_CHECK_NONE,
+            .service = claim->service};
+        plan->n_virtual_servers++;
+        for (size_t i = 0; i < n_slices; i++) {
+                if (slices[i]->family != vs->vip.family)
+                        continue;
+                for (size_t j = 0; j < slices[i]->n_ports; j++) {
+                        if (!slice_port_matches(&slices[i]->ports[j], port))
+                                continue;
+                        if (add_real_servers(vs, slices[i], slices[i]->ports[j].port, &capacity) < 0)
+                                return -ENOMEM;
+                }
+        }
+        sort_real_servers(vs);
+        if (!vs->n_real_servers) {
+                free(vs->real_servers);
+                plan->n_virtual_servers--; /* keepalived refuses a virtual server without real servers */
+                return 0;
+        }
+        revive_if_all_drain(vs);
+        return check_tunnel_ports(plan, vs);
+}
+
+static int build_virtual_servers(struct plan *plan, const struct model *model,
+                                 const struct service *const *sources, const struct claim_list *claims)
+{
+        _cleanup_free_ const struct endpoint_slice **slices = NULL;
+        size_t n_slices = 0, begin = 0, total = 0;
+        int r;
+
+        for (size_t i = 0; i < claims->count; i++)
+                total += sources[claims->claims[i].service]->n_ports;
+        plan->virtual_servers = calloc(total + 1, sizeof(*plan->virtual_servers));
+        if (!plan->virtual_servers)
+                return -ENOMEM;
+        r = sort_slices(model, &slices, &n_slices);
+        if (r < 0)
+                return r;
+        /* Both are sorted by service: one merge walk. */
+        for (size_t i = 0; i < claims->count; i++) {
+                const struct claim *claim = &claims->claims[i];
+                const struct service *service = sources[claim->service];
+                size_t end;
+
+                while (begin < n_slices && compare_slice_to_service(slices[begin], service) < 0)
+                        begin++;
+                for (end = begin; end < n_slices && compare_slice_to_service(slices[end], service) == 0;)
+                        end++;
+                for (size_t j = 0; j < service->n_ports; j++) {
+                        r = add_virtual_server(plan, claim, &service->ports[j], slices + begin, end - begin);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+static int compare_virtual_servers(const void *a, const void *b)
+{
+        const struct virtual_server *x = a, *y = b;
+        int order = virtual_server_compare(x, y);
+
+        if (!order && x->service != y->service)
+                order = x->service < y->service ? -1 : 1;
+        return order;
+}
+
+/* Services that share an address may not share a port: the first by name keeps it. */
+static int sort_virtual_servers(struct plan *plan)
+{
+        size_t kept = 0;
+
+        if (!plan->n_virtual_servers)
+                return 0;
+        qsort(plan->virtual_servers, plan->n_virtual_servers, sizeof(*plan->virtual_servers),
+              compare_virtual_servers);
+        for (size_t i = 1; i < plan->n_virtual_servers; i++) {
+                struct virtual_server *first = &plan->virtual_servers[kept], *vs = &plan->virtual_servers[i];
+                char vip[ADDR_TEXT_SIZE];
+                int r;
+
+                if (virtual_server_compare(first, vs) != 0) {
+                        struct virtual_server moved = *vs;
+
+                        vs->real_servers = NULL;
+                        plan->virtual_servers[++kept] = moved;
+                        continue;
+                }
+                r = plan_add_problem(plan, plan->services[vs->service].name, "PortInUse",
+                                     "%s port %u on the shared address %s belongs to %s; left out",
+                                     protocol_name(vs->protocol), vs->port, addr_format(&vs->vip, vip),
+                                     plan->services[first->service].name);
+                free(vs->real_servers);
+                vs->real_servers = NULL;
+                if (r < 0)
+                        return r;
+        }
+        plan->n_virtual_servers = kept + 1;
+        return 0;
+}
+
+static int compare_vips(const void *a, const void *b)
+{
+        const struct plan_vip *x = a, *y = b;
+        int order = addr_compare(&x->addr, &y->addr);
+
+        if (!order && x->service != y->service)
+                order = x->service < y->service ? -1 : 1;
+        return order;
+}
+
+static int collect_vips(struct plan *plan, const struct claim_list *claims)
+{
+        plan->vips = calloc(claims->count + 1, sizeof(*plan->vips));
+        if (!plan->vips)
+                return -ENOMEM;
+        for (size_t i = 0; i < claims->count; i++)
+                plan->vips[i] =
+                    (struct plan_vip){.addr = claims->claims[i].addr, .service = claims->claims[i].service};
+        qsort(plan->vips, claims->count, sizeof(*plan->vips), compare_vips);
+        for (size_t i = 0; i < claims->count; i++)
+                if (!plan->n_vips || !addr_equal(&plan->vips[plan->n_vips - 1].addr, &plan->vips[i].addr))
+                        plan->vips[plan->n_vips++] = plan->vips[i];
+        return 0;
+}
+
+int plan_build(const struct config *config, const struct model *model, enum plan_addresses addresses,
+               struct plan **out)
+{
+        _cleanup_(claim_list_clear) struct claim_list claims = {0};
+        _cleanup_free_ const struct service **sources = NULL;
+        _cleanup_plan_ struct plan *plan = calloc(1, sizeof(*plan));
+        int r;
+
+        if (!plan)
+                return -ENOMEM;
+        plan->services = calloc(model->services.count + 1, sizeof(*plan->services));
+        sources = calloc(model->services.count + 1, sizeof(const struct service *));
+        if (!plan->services || !sources)
+                return -ENOMEM;
+        r = resolve_services(plan, config, model, sources);
+        if (r == 0)
+                r = claims_resolve(plan, config, sources, addresses, &claims);
+        if (r == 0)
+                r = collect_vips(plan, &claims);
+        if (r == 0)
+                r = build_virtual_servers(plan, model, sources, &claims);
+        if (r == 0)
+                r = sort_virtual_servers(plan);
+        if (r < 0)
+                return r;
+        *out = TAKE_PTR(plan);
+        return 0;
+}

@@ -1,0 +1,108 @@
+#include "io/kube_config.h"
+
+#include "unit.h"
+
+static int in_cluster(const char *host, const char *port, struct kube_config *config)
+{
+        struct error error = {{0}, {0}};
+
+        if (host)
+                assert_int_equal(setenv("KUBERNETES_SERVICE_HOST", host, 1), 0);
+        else
+                assert_int_equal(unsetenv("KUBERNETES_SERVICE_HOST"), 0);
+        if (port)
+                assert_int_equal(setenv("KUBERNETES_SERVICE_PORT", port, 1), 0);
+        else
+                assert_int_equal(unsetenv("KUBERNETES_SERVICE_PORT"), 0);
+        return kube_config_in_cluster(NULL, config, &error);
+}
+
+static void pod_finds_the_api_in_its_environment(void **state)
+{
+        static const char *const cases[][3] = {
+            {"10.96.0.1", "443", "https://10.96.0.1:443"},
+            {"fd00:96::1", "6443", "https://[fd00:96::1]:6443"},
+            {"kubernetes.default.svc", "443", "https://kubernetes.default.svc:443"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                _cleanup_kube_config_ struct kube_config config = {0};
+
+                assert_int_equal(in_cluster(cases[i][0], cases[i][1], &config), 0);
+                assert_string_equal(config.server, cases[i][2]);
+                assert_string_equal(config.token_file, KUBE_SERVICE_ACCOUNT_DIR "/token");
+                assert_string_equal(config.ca_file, KUBE_SERVICE_ACCOUNT_DIR "/ca.crt");
+        }
+}
+
+static void environment_without_an_api_is_an_error(void **state)
+{
+        static const char *const cases[][2] = {
+            {NULL, "443"},       {"10.96.0.1", NULL},    {"", ""},
+            {"10.96.0.1", "0"},  {"10.96.0.1", "65536"}, {"10.96.0.1", "443x"},
+            {"a b", "443"},      {"host/path", "443"},   {"user@host", "443"},
+            {"host:443", "443"}, {"[fd00::1]", "443"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct kube_config config = {0};
+
+                assert_true(in_cluster(cases[i][0], cases[i][1], &config) < 0);
+                assert_null(config.server);
+        }
+}
+
+static void operator_names_server_and_files(void **state)
+{
+        _cleanup_kube_config_ struct kube_config config = {0}, plain = {0};
+        struct error error;
+
+        (void)state;
+        assert_int_equal(kube_config_explicit("https://[fd00::1]:6443/", "t", "c", &config, &error), 0);
+        assert_string_equal(config.server, "https://[fd00::1]:6443");
+        assert_string_equal(config.token_file, "t");
+        assert_string_equal(config.ca_file, "c");
+        assert_int_equal(kube_config_explicit("http://127.0.0.1:8001", NULL, NULL, &plain, &error), 0);
+        assert_null(plain.token_file);
+}
+
+static void server_that_is_no_origin_is_refused(void **state)
+{
+        static const char *const servers[] = {
+            "",          "10.0.0.1:6443",      "ftp://host",       "https://",
+            "https:///", "https://host/path/", "https://u:p@host", "https://host?x",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(servers) / sizeof(*servers); i++) {
+                struct kube_config config = {0};
+                struct error error;
+
+                if (kube_config_explicit(servers[i], NULL, NULL, &config, &error) == 0)
+                        fail_msg("taken: %s", servers[i]);
+        }
+}
+
+static void token_is_not_sent_in_the_clear(void **state)
+{
+        struct kube_config config = {0};
+        struct error error;
+
+        (void)state;
+        assert_true(kube_config_explicit("http://10.0.0.1", "t", NULL, &config, &error) < 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(pod_finds_the_api_in_its_environment),
+            cmocka_unit_test(environment_without_an_api_is_an_error),
+            cmocka_unit_test(operator_names_server_and_files),
+            cmocka_unit_test(server_that_is_no_origin_is_refused),
+            cmocka_unit_test(token_is_not_sent_in_the_clear),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

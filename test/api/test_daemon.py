@@ -83,12 +83,8 @@ def put_service(api, name, address=None):
 
 
 def put_slice(api, name, *addresses):
-    api.store.put("EndpointSlice", f"{name}-1", addressType="IPv4", ports=[{"port": 8080}],
-                  endpoints=[{"addresses": [a]} for a in addresses])
-    with api.store.changed:
-        api.store.objects["EndpointSlice"][f"{name}-1"]["metadata"]["labels"] = {
-            "kubernetes.io/service-name": name}
-        api.store._note("EndpointSlice", "MODIFIED", api.store.objects["EndpointSlice"][f"{name}-1"])
+    api.store.put("EndpointSlice", f"{name}-1", labels={"kubernetes.io/service-name": name}, addressType="IPv4",
+                  ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
 
 
 class TestDaemon(unittest.TestCase):

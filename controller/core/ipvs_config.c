@@ -133,6 +133,8 @@ static int render_piece(const struct template_set *templates, struct plan *plan,
         r = template_render(template, view, TEMPLATE_VALUES_TOKEN, text, error);
         if (r < 0)
                 return r;
+        if (text->length == start)
+                return error_set(error, NULL, "the template renders nothing");
         if (!braces_balance(text->text + start, text->length - start)) {
                 text->length = start;
                 text->text[start] = '\0';

@@ -68,7 +68,8 @@ static int add_asked_for(struct plan *plan, const struct config *config, size_t 
                 int r;
 
                 word += strspn(word, " ");
-                word[strcspn(word, " ")] = '\0';
+                for (size_t end = strlen(word); end > 0 && word[end - 1] == ' '; end--)
+                        word[end - 1] = '\0';
                 if (addr_parse(word, &addr) < 0)
                         r = plan_add_problem(plan, plan->services[service].name, "BadAddress",
                                              "%s is not an IP address; ignored", key);

@@ -139,7 +139,7 @@ static void annotation_goes_before_the_spec(void **state)
 static void annotation_may_ask_for_one_address_of_each_family(void **state)
 {
         (void)state;
-        expect_addresses(SITE, ANNOTATED("a", "coracle.lb/address: \"10.1.1.5, fd00:1:1::5\""),
+        expect_addresses(SITE, ANNOTATED("a", "coracle.lb/address: \" 10.1.1.5 , fd00:1:1::5 \""),
                          "10.1.1.5 shop/a\nfd00:1:1::5 shop/a\n");
 }
 
@@ -162,9 +162,11 @@ static void what_is_no_address_is_refused_with_the_place_it_stands_in(void **sta
         (void)state;
         expect_addresses(SITE,
                          WITH_SPEC("a", ", loadBalancerIP: web.example.org")
-                             ANNOTATED("b", "coracle.lb/address: \"10.1.1.5;fd00::5\""),
+                             ANNOTATED("b", "coracle.lb/address: \"10.1.1.5;fd00::5\"")
+                                 ANNOTATED("c", "coracle.lb/address: \"10.1.1.5 80 { }\""),
                          "! shop/a BadAddress: spec.loadBalancerIP is not an IP address; ignored\n"
-                         "! shop/b BadAddress: coracle.lb/address is not an IP address; ignored\n");
+                         "! shop/b BadAddress: coracle.lb/address is not an IP address; ignored\n"
+                         "! shop/c BadAddress: coracle.lb/address is not an IP address; ignored\n");
 }
 
 static void empty_load_balancer_ip_asks_for_nothing(void **state)

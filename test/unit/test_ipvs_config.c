@@ -182,7 +182,7 @@ static void braces_that_do_not_balance_leave_out_that_service(void **state)
                 assert_int_equal(render(&r, A_AND_B, NULL), 0);
                 assert_string_equal(r.config.text.text, "head\nshop/a\n" END);
                 expect_problem(&r, 0, "shop/b", "TemplateFailed",
-                               "the template's braces do not balance; left out");
+                               "special: the template's braces do not balance; left out");
         }
 }
 
@@ -232,7 +232,8 @@ static void template_that_renders_nothing_leaves_out_that_service(void **state)
         add_templates(&r, "{{virtual_servers}}\n" END, "{{! nothing }}\n", "{{service}}\n");
         assert_int_equal(render(&r, A_AND_B, NULL), 0);
         assert_string_equal(r.config.text.text, "shop/b\n" END);
-        expect_problem(&r, 0, "shop/a", "TemplateFailed", "the template renders nothing; left out");
+        expect_problem(&r, 0, "shop/a", "TemplateFailed",
+                       "virtual_server: the template renders nothing; left out");
 }
 
 /* ---- holding ---- */

@@ -105,10 +105,11 @@ static void exabgp_learns_the_session_and_the_next_hops(void **state)
         assert_int_equal(addr_parse("10.244.1.2", &pod.v4), 0);
         assert_int_equal(addr_parse("10.0.0.1", &node.v4), 0);
         plain = view_exabgp(config, &pod, &node, NULL);
-        expect_json(plain, "{\"local_address\": \"10.244.1.2\", \"router_id\": \"10.244.1.2\","
-                           " \"next_hop\": \"10.0.0.1\", \"next_hop6\": false, \"local_as\": 65021,"
-                           " \"hold_time\": 9, \"password\": false,"
-                           " \"neighbors\": [{\"address\": \"10.0.0.109\", \"as\": 65021}]}");
+        expect_json(
+            plain, "{\"router_id\": \"10.244.1.2\", \"pod_address\": \"10.244.1.2\", \"pod_address6\": false,"
+                   " \"next_hop\": \"10.0.0.1\", \"next_hop6\": false, \"local_as\": 65021,"
+                   " \"hold_time\": 9, \"password\": false, \"neighbors\": [{\"address\": \"10.0.0.109\","
+                   " \"local_address\": \"10.244.1.2\", \"as\": 65021}]}");
         assert_int_equal(addr_parse("fd00::1", &node.v6), 0);
         full = view_exabgp(config, &pod, &node, "secret");
         assert_string_equal(json_string_value(json_object_get(full, "next_hop6")), "fd00::1");

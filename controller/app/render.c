@@ -9,10 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
+static int fail_to_write(struct error *error)
+{
+        (void)error_set(error, "standard output", "cannot write: %s", strerror(errno));
+        return -EIO;
+}
+
 static int print_text(const struct strbuf *text, struct error *error)
 {
         if (text->length && fwrite(text->text, 1, text->length, stdout) != text->length)
-                return error_set(error, "standard output", "cannot write");
+                return fail_to_write(error);
         return 0;
 }
 
@@ -21,7 +27,7 @@ static int print_json(const json_t *json, struct error *error)
         if (!json)
                 return error_oom(error);
         if (json_dumpf(json, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
-                return error_set(error, "standard output", "cannot write");
+                return fail_to_write(error);
         return 0;
 }
 
@@ -256,10 +262,12 @@ static int render(const struct options *options, struct error *error)
 int command_render(const struct options *options)
 {
         struct error error = {0};
+        int r = render(options, &error);
 
-        if (render(options, &error) < 0 || fflush(stdout) != 0) {
-                command_complain(&error);
-                return EXIT_USAGE;
-        }
-        return EXIT_FINE;
+        if (r == 0 && fflush(stdout) != 0)
+                r = fail_to_write(&error);
+        if (r == 0)
+                return EXIT_FINE;
+        command_complain(&error);
+        return r == -EIO || r == -ENOMEM ? EXIT_RUNTIME : EXIT_USAGE;
 }

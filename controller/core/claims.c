@@ -43,20 +43,34 @@ static int by_addr(const void *a, const void *b)
         return order ? order : compare_services(x, y);
 }
 
-static int add_claim(struct plan *plan, const struct config *config, size_t service, const struct addr *addr,
-                     bool from_status, struct claim_list *list)
+/* The families that a service wants an address of, as it is written here: one bit each. */
+#define WANTS_IPV4 1u
+#define WANTS_IPV6 2u
+
+static unsigned int family_bit(uint8_t family)
+{
+        return family == AF_INET6 ? WANTS_IPV6 : WANTS_IPV4;
+}
+
+static unsigned int wanted_families(const struct service *service)
+{
+        return (service->ipv4 ? WANTS_IPV4 : 0) | (service->ipv6 ? WANTS_IPV6 : 0);
+}
+
+static int add_claim(struct plan *plan, const struct config *config, const struct claim *claim,
+                     struct claim_list *list)
 {
         char text[ADDR_TEXT_SIZE];
 
-        if (!config_pool_of(config, addr))
-                return plan_add_problem(plan, plan->services[service].name, "AddressOutsidePools",
-                                        "%s is in no pool; refused", addr_format(addr, text));
-        return append(list, &(struct claim){.addr = *addr, .service = service, .from_status = from_status});
+        if (!config_pool_of(config, &claim->addr))
+                return plan_add_problem(plan, plan->services[claim->service].name, "AddressOutsidePools",
+                                        "%s is in no pool; refused", addr_format(&claim->addr, text));
+        return append(list, claim);
 }
 
-/* A service may ask for several addresses, comma-separated: one per family. */
+/* A service may ask for several addresses, comma-separated: one per family. *families receives whose. */
 static int add_asked_for(struct plan *plan, const struct config *config, size_t service, const char *key,
-                         const char *text, struct claim_list *list)
+                         const char *text, unsigned int *families, struct claim_list *list)
 {
         _cleanup_free_ char *copy = strdup(text);
         char *rest = copy, *word;
@@ -64,49 +78,60 @@ static int add_asked_for(struct plan *plan, const struct config *config, size_t 
         if (!copy)
                 return -ENOMEM;
         while ((word = strsep(&rest, ","))) {
-                struct addr addr;
+                struct claim claim = {.service = service};
                 int r;
 
                 word += strspn(word, " ");
-                for (size_t end = strlen(word); end > 0 && word[end - 1] == ' '; end--)
-                        word[end - 1] = '\0';
-                if (addr_parse(word, &addr) < 0)
+                word[strcspn(word, " ")] = '\0';
+                if (addr_parse(word, &claim.addr) < 0) {
+                        *families = WANTS_IPV4 | WANTS_IPV6; /* nobody knows which he meant: give none */
                         r = plan_add_problem(plan, plan->services[service].name, "BadAddress",
                                              "%s is not an IP address; ignored", key);
-                else
-                        r = add_claim(plan, config, service, &addr, false, list);
+                } else {
+                        *families |= family_bit(claim.addr.family);
+                        r = add_claim(plan, config, &claim, list);
+                }
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-/* For the API an empty loadBalancerIP is an absent one. */
-static bool asks_by_spec(const struct service *source)
+static bool is_asked_for(const struct claim_list *list, size_t first, const struct addr *addr)
 {
-        return source->load_balancer_ip && *source->load_balancer_ip;
+        for (size_t i = first; i < list->count; i++)
+                if (addr_equal(&list->claims[i].addr, addr))
+                        return true;
+        return false;
 }
 
+/* The claims of one service. `asked` receives the families for which it wants an address of its own choice.
+ */
 static int collect(struct plan *plan, const struct config *config, const struct service *source,
-                   size_t service, enum plan_addresses addresses, struct claim_list *list)
+                   size_t service, enum plan_addresses addresses, unsigned int *asked,
+                   struct claim_list *list)
 {
         const char *annotation = source->annotations[ANNOTATION_ADDRESS];
+        bool follows = addresses == PLAN_ADDRESSES_STATUS;
+        size_t first = list->count;
+        int r = 0;
 
-        for (size_t i = 0; i < source->n_status_addrs; i++) {
-                int r = add_claim(plan, config, service, &source->status_addrs[i], true, list);
+        if (!follows && annotation)
+                r = add_asked_for(plan, config, service, annotation_key(ANNOTATION_ADDRESS), annotation,
+                                  asked, list);
+        else if (!follows && source->load_balancer_ip)
+                r = add_asked_for(plan, config, service, "spec.loadBalancerIP", source->load_balancer_ip,
+                                  asked, list);
+        for (size_t i = 0; i < source->n_status_addrs && r == 0; i++) {
+                const struct addr *addr = &source->status_addrs[i];
+                struct claim claim = {.addr = *addr, .service = service, .from_status = true};
 
-                if (r < 0)
-                        return r;
+                if (!follows && !(wanted_families(source) & family_bit(addr->family)))
+                        continue; /* it was dual-stack once */
+                claim.second_choice = (*asked & family_bit(addr->family)) && !is_asked_for(list, first, addr);
+                r = add_claim(plan, config, &claim, list);
         }
-        if (source->n_status_addrs || addresses == PLAN_ADDRESSES_STATUS)
-                return 0;
-        if (annotation)
-                return add_asked_for(plan, config, service, annotation_key(ANNOTATION_ADDRESS), annotation,
-                                     list);
-        if (asks_by_spec(source))
-                return add_asked_for(plan, config, service, "spec.loadBalancerIP", source->load_balancer_ip,
-                                     list);
-        return 0;
+        return r;
 }
 
 static bool may_share(const struct service *a, const struct service *b)
@@ -230,23 +255,44 @@ static int allocate(struct plan *plan, struct cursor *cursor, size_t service, si
                                 cursor->family == AF_INET ? "IPv4" : "IPv6");
 }
 
-/* For services that neither have nor asked for an address. */
+/* Who got what he asked for lets go of what he had. `held` receives the families each service has now. The
+ * list is sorted by service. */
+static void drop_second_choices(struct claim_list *list, unsigned int *held)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < list->count; i++)
+                if (!list->claims[i].second_choice)
+                        held[list->claims[i].service] |= family_bit(list->claims[i].addr.family);
+        for (size_t i = 0; i < list->count; i++) {
+                const struct claim *claim = &list->claims[i];
+                unsigned int family = family_bit(claim->addr.family);
+
+                if (claim->second_choice && (held[claim->service] & family))
+                        continue;
+                held[claim->service] |= family;
+                list->claims[kept++] = *claim;
+        }
+        list->count = kept;
+}
+
+/* For services that neither have nor asked for an address of a family they want. The list is sorted by
+ * address. */
 static int allocate_missing(struct plan *plan, const struct config *config,
-                            const struct service *const *sources, struct claim_list *list)
+                            const struct service *const *sources, const unsigned int *settled,
+                            struct claim_list *list)
 {
         struct cursor ipv4 = {.config = config, .family = AF_INET};
         struct cursor ipv6 = {.config = config, .family = AF_INET6};
         size_t claimed = list->count;
 
         for (size_t i = 0; i < plan->n_services; i++) {
-                const struct service *source = sources[i];
+                unsigned int missing = wanted_families(sources[i]) & ~settled[i];
                 int r = 0;
 
-                if (source->n_status_addrs || asks_by_spec(source) || source->annotations[ANNOTATION_ADDRESS])
-                        continue;
-                if (source->ipv4)
+                if (missing & WANTS_IPV4)
                         r = allocate(plan, &ipv4, i, claimed, list);
-                if (r == 0 && source->ipv6)
+                if (r == 0 && (missing & WANTS_IPV6))
                         r = allocate(plan, &ipv6, i, claimed, list);
                 if (r < 0)
                         return r;
@@ -254,25 +300,98 @@ static int allocate_missing(struct plan *plan, const struct config *config,
         return 0;
 }
 
+static void sort(struct claim_list *list, int (*order)(const void *, const void *))
+{
+        if (list->count)
+                qsort(list->claims, list->count, sizeof(*list->claims), order);
+}
+
 int claims_resolve(struct plan *plan, const struct config *config, const struct service *const *sources,
                    enum plan_addresses addresses, struct claim_list *out)
 {
-        int r = 0;
+        /* Per service the families that need no address of a pool: first those asked for, then those held
+         * too. */
+        _cleanup_free_ unsigned int *settled = calloc(plan->n_services + 1, sizeof(*settled));
+        _cleanup_free_ unsigned int *held = calloc(plan->n_services + 1, sizeof(*held));
+        int r = settled && held ? 0 : -ENOMEM;
 
         for (size_t i = 0; i < plan->n_services && r == 0; i++)
-                r = collect(plan, config, sources[i], i, addresses, out);
+                r = collect(plan, config, sources[i], i, addresses, &settled[i], out);
         if (r < 0)
                 return r;
-        if (out->count)
-                qsort(out->claims, out->count, sizeof(*out->claims), by_addr);
+        sort(out, by_addr);
         r = refuse_taken(plan, sources, out);
-        if (r == 0 && addresses == PLAN_ADDRESSES_ALLOCATE)
-                r = allocate_missing(plan, config, sources, out);
         if (r < 0)
                 return r;
-        if (out->count)
-                qsort(out->claims, out->count, sizeof(*out->claims), by_service);
+        sort(out, by_service);
+        drop_second_choices(out, held);
+        if (addresses == PLAN_ADDRESSES_STATUS)
+                return 0;
+        for (size_t i = 0; i < plan->n_services; i++)
+                settled[i] |= held[i];
+        sort(out, by_addr);
+        r = allocate_missing(plan, config, sources, settled, out);
+        sort(out, by_service);
+        return r;
+}
+
+/* Whether the service's status says just these addresses. Few each. */
+static bool says_already(const struct service *service, const struct claim *claims, size_t count)
+{
+        if (service->n_status_addrs != count)
+                return false;
+        for (size_t i = 0; i < count; i++)
+                if (!claims[i].from_status)
+                        return false;
+        return true;
+}
+
+static int add_assignment(struct plan *plan, const struct service *source, const struct claim *claims,
+                          size_t count)
+{
+        struct assignment *a = &plan->assignments[plan->n_assignments++];
+
+        *a = (struct assignment){.namespace = strdup(source->object.namespace),
+                                 .name = strdup(source->object.name),
+                                 .resource_version =
+                                     strdup(source->resource_version ? source->resource_version : ""),
+                                 .addrs = calloc(count + 1, sizeof(*a->addrs)),
+                                 .n_addrs = count};
+        if (!a->namespace || !a->name || !a->resource_version || !a->addrs)
+                return -ENOMEM;
+        for (size_t i = 0; i < count; i++)
+                a->addrs[i] = claims[i].addr;
         return 0;
+}
+
+int claims_assign(struct plan *plan, const struct service *const *sources, const struct claim_list *claims)
+{
+        size_t begin = 0;
+
+        plan->assignments = calloc(plan->n_services + 1, sizeof(*plan->assignments));
+        if (!plan->assignments)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_services; i++) {
+                size_t end = begin;
+
+                while (end < claims->count && claims->claims[end].service == i)
+                        end++;
+                if (!says_already(sources[i], claims->claims + begin, end - begin) &&
+                    add_assignment(plan, sources[i], claims->claims + begin, end - begin) < 0)
+                        return -ENOMEM;
+                begin = end;
+        }
+        return 0;
+}
+
+void claims_keep_written(struct claim_list *list)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < list->count; i++)
+                if (list->claims[i].from_status)
+                        list->claims[kept++] = list->claims[i];
+        list->count = kept;
 }
 
 void claim_list_clear(struct claim_list *list)

@@ -118,6 +118,8 @@ int kube_decode_service(const json_t *json, struct object **out, struct error *e
         if (!service)
                 return error_oom(error);
         if ((r = kube_decode_metadata(json, &service->object, &metadata, error)) < 0 ||
+            (r = json_field_dup(metadata, "resourceVersion", &service->resource_version, error)) < 0 ||
+            (r = json_field_dup(metadata, "uid", &service->uid, error)) < 0 ||
             (r = decode_annotations(metadata, service, error)) < 0 ||
             (r = json_field_object(json, "spec", &spec, error)) < 0 ||
             (r = decode_service_spec(spec, service, error)) < 0 ||

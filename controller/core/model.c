@@ -67,6 +67,8 @@ void service_unref(struct service *service)
 {
         if (!service || !drop_reference(&service->object))
                 return;
+        free(service->resource_version);
+        free(service->uid);
         free(service->load_balancer_class);
         free(service->load_balancer_ip);
         for (size_t i = 0; i < ANNOTATION_COUNT; i++)

@@ -52,6 +52,8 @@ struct object {
 /* https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/ */
 struct service {
         struct object object;
+        char *resource_version;    /* NULL when absent, as in manifests */
+        char *uid;                 /* likewise; Events refer to it */
         char *load_balancer_class; /* NULL when absent */
         char *load_balancer_ip;    /* spec.loadBalancerIP; NULL when absent */
         char *annotations[ANNOTATION_COUNT];

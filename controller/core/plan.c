@@ -33,7 +33,14 @@ void plan_free(struct plan *plan)
         }
         for (size_t i = 0; i < plan->n_virtual_servers; i++)
                 free(plan->virtual_servers[i].real_servers);
+        for (size_t i = 0; i < plan->n_assignments; i++) {
+                free(plan->assignments[i].namespace);
+                free(plan->assignments[i].name);
+                free(plan->assignments[i].resource_version);
+                free(plan->assignments[i].addrs);
+        }
         plan_forget_problems(plan, 0);
+        free(plan->assignments);
         free(plan->services);
         free(plan->virtual_servers);
         free(plan->vips);

@@ -49,6 +49,14 @@ struct problem {
         char *message;
 };
 
+/* What the leader has to write into a Service's status. */
+struct assignment {
+        char *namespace, *name;
+        char *resource_version; /* of the Service that this was decided on */
+        struct addr *addrs;     /* sorted; none: the status is to be emptied */
+        size_t n_addrs;
+};
+
 struct plan {
         struct plan_service *services; /* sorted by namespace and name */
         size_t n_services;
@@ -56,12 +64,15 @@ struct plan {
         size_t n_virtual_servers;
         struct plan_vip *vips; /* sorted, each address once */
         size_t n_vips;
+        struct assignment *assignments; /* PLAN_ADDRESSES_ASSIGN only; sorted as services are */
+        size_t n_assignments;
         struct problem *problems; /* in the order of services */
         size_t n_problems;
 };
 
 enum plan_addresses {
         PLAN_ADDRESSES_STATUS,   /* only what status says: someone else assigns */
+        PLAN_ADDRESSES_ASSIGN,   /* the same, and note what the statuses should say: the leader's */
         PLAN_ADDRESSES_ALLOCATE, /* services without status get an address here: render, --objects */
 };
 

@@ -319,6 +319,10 @@ int plan_build(const struct config *config, const struct model *model, enum plan
         r = resolve_services(plan, config, model, sources);
         if (r == 0)
                 r = claims_resolve(plan, config, sources, addresses, &claims);
+        if (r == 0 && addresses == PLAN_ADDRESSES_ASSIGN) {
+                r = claims_assign(plan, sources, &claims);
+                claims_keep_written(&claims);
+        }
         if (r == 0)
                 r = collect_vips(plan, &claims);
         if (r == 0)

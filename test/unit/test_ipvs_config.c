@@ -1,223 +1,419 @@
 #include "core/ipvs_config.h"
 
-#include "site.h"
+#include "planning.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define FRAME "# frame\n{{#notify_fifo}}\nfifo {{.}}\n{{/notify_fifo}}\n{{virtual_servers}}\n" IPVS_CONFIG_END
-#define PIECE "virtual_server {{vip}} {{port}} {\n{{#real_servers}}\n  rs {{address}}\n{{/real_servers}}\n}\n"
+#define END IPVS_CONFIG_END
+#define FRAME "head\n{{virtual_servers}}\n" END
 
-/* Two services, "a" on 10.1.1.1 and "b" on 10.1.1.2; `meta` is a's. */
-#define OBJECTS(meta, address)                                                                \
-        SERVICE("a", meta, ", ports: [{port: 80}]")                                           \
-        SERVICE("b", "", ", ports: [{port: 80}]") SLICE("x", "a", IPV4("80", READY(address))) \
-            SLICE("y", "b", IPV4("80", READY("172.16.1.9")))
-
-static void add_template(struct template_set *set, const char *name, const char *text)
-{
-        struct template *template = NULL;
+/* Templates, a plan of two services, and what came of it. */
+struct rendering {
+        struct template_set templates;
+        struct plan *plan;
+        struct ipvs_config config;
         struct error error;
+};
 
-        assert_int_equal(template_parse(name, text, strlen(text), &template, &error), 0);
-        assert_int_equal(template_set_add(set, name, template), 0);
+static void rendering_clear(struct rendering *r)
+{
+        template_set_clear(&r->templates);
+        plan_free(r->plan);
+        ipvs_config_clear(&r->config);
 }
 
-static struct template_set templates(const char *frame, const char *piece)
-{
-        struct template_set set = {0};
+#define RENDERING(r) _cleanup_(rendering_clear) struct rendering r = {0}
+#define SERVED(name, meta) SERVICE(name, meta, PORT80, "") SLICE(name "-1", name, READY("172.16.1.1"))
+#define TEMPLATE(name) ANNOTATIONS("coracle.lb/template: " name)
+#define A_AND_B SERVED("a", "") SERVED("b", TEMPLATE("special"))
 
-        add_template(&set, IPVS_FRAME_TEMPLATE, frame);
-        if (piece)
-                add_template(&set, IPVS_SERVICE_TEMPLATE, piece);
-        add_template(&set, "unbalanced", "virtual_server {\n{\n}\n");
-        add_template(&set, "unknown_name", "ok\n{{nothing}}\n");
-        add_template(&set, "hidden_braces", "# }\n! {\nx \"}\" {\n}");
-        return set;
+static int render(struct rendering *r, const char *objects, const struct ipvs_config_request *how)
+{
+        struct ipvs_config_request request = how ? *how : (struct ipvs_config_request){0};
+
+        request.templates = &r->templates;
+        if (!r->plan)
+                r->plan = plan_of(SITE, objects, PLAN_ADDRESSES_ALLOCATE);
+        return ipvs_config_render(&request, r->plan, &r->config, &r->error);
 }
 
-static struct plan *plan_of(const char *objects)
+static void add_templates(struct rendering *r, const char *frame, const char *service, const char *special)
 {
-        _cleanup_config_ struct config *config = site_config();
-
-        return site_plan(config, objects, PLAN_ADDRESSES_ALLOCATE);
+        if (frame)
+                add_template(&r->templates, IPVS_FRAME_TEMPLATE, frame);
+        if (service)
+                add_template(&r->templates, IPVS_SERVICE_TEMPLATE, service);
+        if (special)
+                add_template(&r->templates, "special", special);
 }
 
-/* Renders with the usual templates and asserts the text between frame and end, and the problems. */
-static void assert_text(struct plan *plan, const struct ipvs_config *accepted, const bool *refused,
-                        const char *pieces, const char *problems, struct ipvs_config *out)
+static void expect_problem(const struct rendering *r, size_t i, const char *service, const char *reason,
+                           const char *message)
 {
-        _cleanup_(template_set_clear) struct template_set set = templates(FRAME, PIECE);
-        const struct ipvs_config_request request = {
-            .templates = &set, .accepted = accepted, .refused = refused};
-        _cleanup_strbuf_ struct strbuf expected = {0}, complaints = {0};
-        struct error error;
-
-        assert_int_equal(ipvs_config_render(&request, plan, out, &error), 0);
-        assert_int_equal(strbuf_printf(&expected, "# frame\n%s" IPVS_CONFIG_END, pieces), 0);
-        assert_string_equal(out->text.text, expected.text);
-        site_dump_problems(plan, &complaints);
-        assert_string_equal(complaints.text, problems);
+        assert_true(i < r->plan->n_problems);
+        assert_string_equal(r->plan->problems[i].service, service);
+        assert_string_equal(r->plan->problems[i].reason, reason);
+        assert_string_equal(r->plan->problems[i].message, message);
 }
 
-#define A(server) "virtual_server 10.1.1.1 80 {\n  rs " server "\n}\n"
-#define B "virtual_server 10.1.1.2 80 {\n  rs 172.16.1.9\n}\n"
+/* ---- the shipped templates ---- */
 
-static void every_virtual_server_has_its_piece(void **state)
+#define SHIPPED_HEAD                                                         \
+        "# Made by coracle from templates/ipvs.conf: edit that, not this.\n" \
+        "global_defs {\n    # A keepalived that was killed leaves its table behind.\n    lvs_flush\n"
+
+static void shipped_templates_render_nat_with_a_tcp_check(void **state)
 {
-        _cleanup_plan_ struct plan *plan = plan_of(OBJECTS("", "172.16.1.1"));
-        _cleanup_ipvs_config_ struct ipvs_config config = {0};
+        RENDERING(r);
 
         (void)state;
-        assert_text(plan, NULL, NULL, A("172.16.1.1") B, "", &config);
-        assert_int_equal(config.n_pieces, 2);
-        assert_int_equal(ipvs_config_piece_at(&config, 1), -1);
-        assert_int_equal(ipvs_config_piece_at(&config, 2), 0);
-        assert_int_equal(ipvs_config_piece_at(&config, 4), 0);
-        assert_int_equal(ipvs_config_piece_at(&config, 5), 1);
-        assert_int_equal(ipvs_config_piece_at(&config, 7), 1);
-        assert_int_equal(ipvs_config_piece_at(&config, 8), -1);
-        assert_int_equal(ipvs_config_piece_of(&config, &plan->virtual_servers[1]), 1);
+        add_shipped_templates(&r.templates);
+        assert_int_equal(render(&r,
+                                PLAIN("web") SLICE("s", "web", READY("172.16.1.1") DRAINING("172.16.1.2")),
+                                &(struct ipvs_config_request){.notify_fifo = "/run/coracle/keepalived.fifo"}),
+                         0);
+        assert_string_equal(r.config.text.text,
+                            SHIPPED_HEAD "    lvs_notify_fifo /run/coracle/keepalived.fifo\n}\n\n"
+                                         "# shop/web\n"
+                                         "virtual_server 10.1.1.1 80 {\n"
+                                         "    protocol TCP\n"
+                                         "    lb_algo rr\n"
+                                         "    lb_kind NAT\n"
+                                         "    delay_loop 2\n"
+                                         "    warmup 0.5\n"
+                                         "    alpha\n"
+                                         "    real_server 172.16.1.1 8080 {\n"
+                                         "        weight 1\n"
+                                         "        TCP_CHECK {\n"
+                                         "            connect_timeout 1\n"
+                                         "            retry 1\n"
+                                         "            delay_before_retry 1\n"
+                                         "        }\n"
+                                         "    }\n"
+                                         "    real_server 172.16.1.2 8080 {\n"
+                                         "        weight 0\n"
+                                         "    }\n"
+                                         "}\n" END);
 }
 
-static void empty_plan_renders_the_frame(void **state)
+static void shipped_templates_render_mh_over_a_tunnel_with_an_http_check(void **state)
 {
-        _cleanup_plan_ struct plan *plan = plan_of(SERVICE("a", "", ", ports: [{port: 80}]"));
-        _cleanup_ipvs_config_ struct ipvs_config config = {0};
+        RENDERING(r);
 
         (void)state;
-        assert_text(plan, NULL, NULL, "", "", &config);
+        add_shipped_templates(&r.templates);
+        assert_int_equal(
+            render(
+                &r,
+                SERVICE("web",
+                        ANNOTATIONS("coracle.lb/forwarding: tunnel, coracle.lb/health-check: \"http:/up\""),
+                        ", ports: [{port: 80}], ipFamilies: [IPv6], sessionAffinity: ClientIP", "")
+                    SLICE_OF("IPv6", "s", "web", "{port: 80}", READY("fd00:2::1")),
+                NULL),
+            0);
+        assert_string_equal(r.config.text.text, SHIPPED_HEAD "}\n\n"
+                                                             "# shop/web\n"
+                                                             "virtual_server fd00:1:1::1 80 {\n"
+                                                             "    protocol TCP\n"
+                                                             "    lb_algo mh\n"
+                                                             "    mh-port\n"
+                                                             "    mh-fallback\n"
+                                                             "    lb_kind TUN\n"
+                                                             "    persistence_timeout 10800\n"
+                                                             "    delay_loop 2\n"
+                                                             "    warmup 0.5\n"
+                                                             "    alpha\n"
+                                                             "    real_server fd00:2::1 80 {\n"
+                                                             "        weight 1\n"
+                                                             "        HTTP_GET {\n"
+                                                             "            url {\n"
+                                                             "                path /up\n"
+                                                             "                status_code 200-399\n"
+                                                             "            }\n"
+                                                             "            connect_timeout 1\n"
+                                                             "            retry 1\n"
+                                                             "            delay_before_retry 1\n"
+                                                             "        }\n"
+                                                             "    }\n"
+                                                             "}\n" END);
 }
 
-static void fifo_is_named_only_when_there_is_one(void **state)
+static void empty_plan_is_a_frame_alone(void **state)
 {
-        _cleanup_(template_set_clear) struct template_set set = templates(FRAME, PIECE);
-        const struct ipvs_config_request request = {.templates = &set, .notify_fifo = "/run/coracle/fifo"};
-        _cleanup_plan_ struct plan *plan = plan_of(SERVICE("a", "", ""));
-        _cleanup_ipvs_config_ struct ipvs_config config = {0};
-        struct error error;
+        RENDERING(r);
 
         (void)state;
-        assert_int_equal(ipvs_config_render(&request, plan, &config, &error), 0);
-        assert_string_equal(config.text.text, "# frame\nfifo /run/coracle/fifo\n" IPVS_CONFIG_END);
+        add_templates(&r, FRAME, "x\n", NULL);
+        assert_int_equal(render(&r, "", NULL), 0);
+        assert_string_equal(r.config.text.text, "head\n" END);
+        assert_int_equal(r.config.n_pieces, 0);
 }
 
-static void bad_template_leaves_out_its_service_only(void **state)
+/* ---- one service's template ---- */
+
+static void missing_variable_leaves_out_that_service_and_names_the_line(void **state)
 {
-        static const char *const names[] = {"unbalanced", "unknown_name"};
+        RENDERING(r);
 
         (void)state;
-        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-                _cleanup_strbuf_ struct strbuf objects = {0};
-                _cleanup_ipvs_config_ struct ipvs_config config = {0};
-                struct plan *plan;
+        add_templates(&r, FRAME, "{{service}}\n", "one\n{{quorum}}\n");
+        assert_int_equal(render(&r, A_AND_B, NULL), 0);
+        assert_string_equal(r.config.text.text, "head\nshop/a\n" END);
+        assert_int_equal(r.plan->n_problems, 1);
+        assert_string_equal(r.plan->problems[0].service, "shop/b");
+        assert_string_equal(r.plan->problems[0].reason, "TemplateFailed");
+        assert_memory_equal(r.plan->problems[0].message, "special:2: ", strlen("special:2: "));
+        assert_non_null(strstr(r.plan->problems[0].message, "quorum"));
+        assert_non_null(strstr(r.plan->problems[0].message, "; left out"));
+}
 
-                assert_int_equal(
-                    strbuf_printf(&objects, OBJECTS(", annotations: {coracle.lb/template: %s}", "172.16.1.1"),
-                                  names[i]),
-                    0);
-                plan = plan_of(objects.text);
-                assert_text(plan, NULL, NULL, B, "shop/a TemplateFailed\n", &config);
-                plan_free(plan);
+static void braces_that_do_not_balance_leave_out_that_service(void **state)
+{
+        static const char *const bad[] = {"x {\n",     "x }\n",     "}\n{\n",
+                                          "x { # }\n", "x { ! }\n", "x \"{\" }\n"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                RENDERING(r);
+
+                add_templates(&r, FRAME, "{{service}}\n", bad[i]);
+                assert_int_equal(render(&r, A_AND_B, NULL), 0);
+                assert_string_equal(r.config.text.text, "head\nshop/a\n" END);
+                expect_problem(&r, 0, "shop/b", "TemplateFailed",
+                               "special: the template's braces do not balance; left out");
         }
 }
 
 static void braces_in_comments_and_quotes_do_not_count(void **state)
 {
-        _cleanup_plan_ struct plan *plan =
-            plan_of(OBJECTS(", annotations: {coracle.lb/template: hidden_braces}", "172.16.1.1"));
-        _cleanup_ipvs_config_ struct ipvs_config config = {0};
+        static const char *const good[] = {"x # {\n", "x ! }\n", "x \"}\"\n", "x {\n y { }\n}\n"};
 
         (void)state;
-        assert_text(plan, NULL, NULL, "# }\n! {\nx \"}\" {\n}\n" B, "", &config);
-}
+        for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+                RENDERING(r);
 
-static void missing_template_is_a_problem_and_the_default_is_used(void **state)
-{
-        _cleanup_plan_ struct plan *plan =
-            plan_of(OBJECTS(", annotations: {coracle.lb/template: nowhere}", "172.16.1.1"));
-        _cleanup_ipvs_config_ struct ipvs_config config = {0};
-
-        (void)state;
-        assert_text(plan, NULL, NULL, A("172.16.1.1") B, "shop/a TemplateMissing\n", &config);
-}
-
-static void refused_virtual_server_keeps_what_was_accepted(void **state)
-{
-        _cleanup_plan_ struct plan *before = plan_of(OBJECTS("", "172.16.1.1"));
-        _cleanup_plan_ struct plan *plan = plan_of(OBJECTS("", "172.16.1.2"));
-        _cleanup_ipvs_config_ struct ipvs_config accepted = {0}, config = {0};
-        const bool refused[] = {true, false};
-
-        (void)state;
-        assert_text(before, NULL, NULL, A("172.16.1.1") B, "", &accepted);
-        assert_text(plan, &accepted, refused, A("172.16.1.1") B, "shop/a TemplateFailed\n", &config);
-        assert_true(config.pieces[0].held);
-        assert_false(config.pieces[1].held);
-        assert_int_equal(config.pieces[0].n_lines, 3);
-}
-
-static void refused_virtual_server_that_is_new_is_left_out(void **state)
-{
-        _cleanup_plan_ struct plan *plan = plan_of(OBJECTS("", "172.16.1.2"));
-        _cleanup_ipvs_config_ struct ipvs_config accepted = {0}, config = {0};
-        const bool refused[] = {false, true};
-
-        (void)state;
-        assert_text(plan, &accepted, refused, A("172.16.1.2"), "shop/b TemplateFailed\n", &config);
-        assert_int_equal(config.n_pieces, 1);
-        assert_int_equal(ipvs_config_piece_of(&config, &plan->virtual_servers[1]), -1);
-}
-
-static void frame_that_could_be_cut_short_is_refused(void **state)
-{
-        static const char *const frames[] = {
-            "no pieces\n" IPVS_CONFIG_END,
-            "{{virtual_servers}}\n{{virtual_servers}}\n" IPVS_CONFIG_END,
-            "{{virtual_servers}}\n",
-            "{{virtual_servers}}\n" IPVS_CONFIG_END "more\n",
-            "{{virtual_servers}}\n{{nothing}}\n" IPVS_CONFIG_END,
-            "",
-        };
-        _cleanup_plan_ struct plan *plan = plan_of(OBJECTS("", "172.16.1.2"));
-
-        (void)state;
-        for (size_t i = 0; i < sizeof(frames) / sizeof(*frames); i++) {
-                struct template_set set = templates(frames[i], PIECE);
-                const struct ipvs_config_request request = {.templates = &set};
-                _cleanup_ipvs_config_ struct ipvs_config config = {0};
-                struct error error = {0};
-
-                assert_int_equal(ipvs_config_render(&request, plan, &config, &error), -EINVAL);
-                assert_non_null(strstr(error.where, IPVS_FRAME_TEMPLATE));
-                template_set_clear(&set);
+                add_templates(&r, FRAME, "{{service}}\n", good[i]);
+                assert_int_equal(render(&r, A_AND_B, NULL), 0);
+                assert_int_equal(r.config.n_pieces, 2);
+                assert_int_equal(r.plan->n_problems, 0);
         }
+}
+
+static void template_that_does_not_exist_is_told_and_the_default_used(void **state)
+{
+        RENDERING(r);
+
+        (void)state;
+        add_templates(&r, FRAME, "{{service}}\n", NULL);
+        assert_int_equal(render(&r, A_AND_B, NULL), 0);
+        assert_string_equal(r.config.text.text, "head\nshop/a\nshop/b\n" END);
+        expect_problem(&r, 0, "shop/b", "TemplateMissing",
+                       "there is no template special; using virtual_server");
+}
+
+static void without_the_default_template_only_services_with_their_own_are_served(void **state)
+{
+        RENDERING(r);
+
+        (void)state;
+        add_templates(&r, FRAME, NULL, "{{service}}\n");
+        assert_int_equal(render(&r, A_AND_B, NULL), 0);
+        assert_string_equal(r.config.text.text, "head\nshop/b\n" END);
+        expect_problem(&r, 0, "shop/a", "TemplateFailed", "there is no template virtual_server; left out");
+}
+
+static void template_that_renders_nothing_leaves_out_that_service(void **state)
+{
+        RENDERING(r);
+
+        (void)state;
+        add_templates(&r, "{{virtual_servers}}\n" END, "{{! nothing }}\n", "{{service}}\n");
+        assert_int_equal(render(&r, A_AND_B, NULL), 0);
+        assert_string_equal(r.config.text.text, "shop/b\n" END);
+        expect_problem(&r, 0, "shop/a", "TemplateFailed",
+                       "virtual_server: the template renders nothing; left out");
+}
+
+/* ---- holding ---- */
+
+static void accept_first(struct rendering *r, const char *template)
+{
+        add_templates(r, FRAME, template, "{{service}}\n");
+        assert_int_equal(render(r, A_AND_B, NULL), 0);
+        assert_int_equal(r->config.n_pieces, 2);
+}
+
+static void failing_piece_keeps_what_was_accepted(void **state)
+{
+        RENDERING(before);
+        RENDERING(r);
+
+        (void)state;
+        accept_first(&before, "old {{service}} {{port}}\n");
+        add_templates(&r, "other\n{{virtual_servers}}\n" END, "{{nothing}}\n", "{{service}}\n");
+        assert_int_equal(render(&r, A_AND_B, &(struct ipvs_config_request){.accepted = &before.config}), 0);
+        assert_string_equal(r.config.text.text, "other\nold shop/a 80\nshop/b\n" END);
+        assert_true(r.config.pieces[0].held);
+        assert_false(r.config.pieces[1].held);
+        assert_non_null(strstr(r.plan->problems[0].message, "; keeping what runs"));
+}
+
+static void refused_piece_keeps_what_was_accepted(void **state)
+{
+        RENDERING(before);
+        RENDERING(r);
+
+        (void)state;
+        accept_first(&before, "old\nlines\n");
+        add_templates(&r, FRAME, "new\n", "{{service}}\n");
+        assert_int_equal(render(&r, A_AND_B,
+                                &(struct ipvs_config_request){.accepted = &before.config,
+                                                              .refused = (bool[]){true, false}}),
+                         0);
+        assert_string_equal(r.config.text.text, "head\nold\nlines\nshop/b\n" END);
+        assert_true(r.config.pieces[0].held);
+        assert_int_equal(r.config.pieces[1].first_line, 4);
+        expect_problem(&r, 0, "shop/a", "TemplateFailed",
+                       "keepalived refuses its configuration; keeping what runs");
+}
+
+static void refused_piece_that_never_ran_is_left_out(void **state)
+{
+        RENDERING(r);
+
+        (void)state;
+        add_templates(&r, FRAME, "{{service}}\n", "{{service}}\n");
+        assert_int_equal(render(&r, A_AND_B, &(struct ipvs_config_request){.refused = (bool[]){false, true}}),
+                         0);
+        assert_string_equal(r.config.text.text, "head\nshop/a\n" END);
+        expect_problem(&r, 0, "shop/b", "TemplateFailed", "keepalived refuses its configuration; left out");
+}
+
+static void adopted_plan_tells_what_the_text_does(void **state)
+{
+        RENDERING(before);
+        RENDERING(r);
+
+        (void)state;
+        accept_first(&before, "old\n");
+        before.plan->virtual_servers[0].scheduler = "wlc";
+        add_templates(&r, FRAME, "new\n", "{{service}}\n");
+        assert_int_equal(render(&r, A_AND_B SERVED("c", ""),
+                                &(struct ipvs_config_request){.accepted = &before.config,
+                                                              .refused = (bool[]){true, false, true}}),
+                         0);
+        assert_int_equal(ipvs_config_adopt(&r.config, r.plan, before.plan), 0);
+        assert_int_equal(r.plan->n_virtual_servers, 2); /* c never ran */
+        assert_string_equal(r.plan->virtual_servers[0].scheduler, "wlc");
+        assert_string_equal(r.plan->virtual_servers[1].scheduler, "rr");
+        assert_int_equal(r.plan->n_vips, 3); /* its address stays its own */
+}
+
+static void adopting_before_anything_ran_keeps_what_was_rendered(void **state)
+{
+        RENDERING(r);
+
+        (void)state;
+        accept_first(&r, "new\n");
+        assert_int_equal(ipvs_config_adopt(&r.config, r.plan, NULL), 0);
+        assert_int_equal(r.plan->n_virtual_servers, 2);
+}
+
+/* ---- places ---- */
+
+static void lines_lead_to_their_piece(void **state)
+{
+        RENDERING(r);
+
+        (void)state;
+        add_templates(&r, "one\ntwo\n{{virtual_servers}}\ntail\n" END, "a\n\nb", "c\n");
+        assert_int_equal(render(&r, A_AND_B, NULL), 0);
+        assert_string_equal(r.config.text.text, "one\ntwo\na\n\nb\nc\ntail\n" END);
+        assert_int_equal(ipvs_config_piece_at(&r.config, 0), -1);
+        assert_int_equal(ipvs_config_piece_at(&r.config, 2), -1);
+        assert_int_equal(ipvs_config_piece_at(&r.config, 3), 0);
+        assert_int_equal(ipvs_config_piece_at(&r.config, 5), 0);
+        assert_int_equal(ipvs_config_piece_at(&r.config, 6), 1);
+        assert_int_equal(ipvs_config_piece_at(&r.config, 7), -1);
+        for (size_t i = 0; i < 2; i++)
+                assert_int_equal(ipvs_config_piece_of(&r.config, &r.plan->virtual_servers[i]), i);
+        assert_int_equal(ipvs_config_piece_of(&r.config, &(struct virtual_server){.port = 1}), -1);
+}
+
+/* ---- the frame ---- */
+
+static void frame_that_cannot_work_is_an_error(void **state)
+{
+        static const struct {
+                const char *frame, *where, *what;
+        } bad[] = {
+            {NULL, "", "there is no template ipvs.conf"},
+            {"head\n" END, "ipvs.conf", "must contain {{virtual_servers}} once"},
+            {"{{virtual_servers}}\n{{virtual_servers}}\n" END, "ipvs.conf",
+             "must contain {{virtual_servers}} once"},
+            {"{{virtual_servers}}\n", "ipvs.conf", "its last line must be: # coracle: end of configuration"},
+            {"{{virtual_servers}}\n" END "more\n", "ipvs.conf", "its last line must be"},
+            {"", "ipvs.conf", "must contain {{virtual_servers}} once"},
+            {"one\n{{nonsense}}\n{{virtual_servers}}\n" END, "ipvs.conf:2", "nonsense"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                RENDERING(r);
+
+                add_templates(&r, bad[i].frame, "x\n", NULL);
+                assert_int_equal(render(&r, A_AND_B, NULL), -EINVAL);
+                assert_string_equal(r.error.where, bad[i].where);
+                assert_non_null(strstr(r.error.what, bad[i].what));
+                assert_null(r.config.text.text);
+        }
+}
+
+static void fifo_with_a_blank_in_its_path_is_refused(void **state)
+{
+        RENDERING(r);
+
+        (void)state;
+        add_shipped_templates(&r.templates);
+        assert_int_equal(render(&r, "", &(struct ipvs_config_request){.notify_fifo = "/run/a b"}), -EINVAL);
+        assert_string_equal(r.error.where, "ipvs.conf:7");
 }
 
 static void templates_are_found_by_name(void **state)
 {
-        _cleanup_(template_set_clear) struct template_set set = templates(FRAME, PIECE);
+        RENDERING(r);
 
         (void)state;
-        assert_non_null(template_set_find(&set, "unbalanced"));
-        assert_non_null(template_set_find(&set, IPVS_FRAME_TEMPLATE));
-        assert_null(template_set_find(&set, "ipvs"));
-        assert_null(template_set_find(&set, ""));
+        assert_null(template_set_find(&r.templates, "special"));
+        add_templates(&r, FRAME, "x\n", "y\n");
+        assert_non_null(template_set_find(&r.templates, "special"));
+        assert_null(template_set_find(&r.templates, "specia"));
+        assert_string_equal(r.templates.templates[0].name, IPVS_FRAME_TEMPLATE);
+        assert_string_equal(r.templates.templates[2].name, IPVS_SERVICE_TEMPLATE);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(every_virtual_server_has_its_piece),
-            cmocka_unit_test(empty_plan_renders_the_frame),
-            cmocka_unit_test(fifo_is_named_only_when_there_is_one),
-            cmocka_unit_test(bad_template_leaves_out_its_service_only),
+            cmocka_unit_test(shipped_templates_render_nat_with_a_tcp_check),
+            cmocka_unit_test(shipped_templates_render_mh_over_a_tunnel_with_an_http_check),
+            cmocka_unit_test(empty_plan_is_a_frame_alone),
+            cmocka_unit_test(missing_variable_leaves_out_that_service_and_names_the_line),
+            cmocka_unit_test(braces_that_do_not_balance_leave_out_that_service),
             cmocka_unit_test(braces_in_comments_and_quotes_do_not_count),
-            cmocka_unit_test(missing_template_is_a_problem_and_the_default_is_used),
-            cmocka_unit_test(refused_virtual_server_keeps_what_was_accepted),
-            cmocka_unit_test(refused_virtual_server_that_is_new_is_left_out),
-            cmocka_unit_test(frame_that_could_be_cut_short_is_refused),
+            cmocka_unit_test(template_that_does_not_exist_is_told_and_the_default_used),
+            cmocka_unit_test(without_the_default_template_only_services_with_their_own_are_served),
+            cmocka_unit_test(template_that_renders_nothing_leaves_out_that_service),
+            cmocka_unit_test(failing_piece_keeps_what_was_accepted),
+            cmocka_unit_test(refused_piece_keeps_what_was_accepted),
+            cmocka_unit_test(refused_piece_that_never_ran_is_left_out),
+            cmocka_unit_test(adopted_plan_tells_what_the_text_does),
+            cmocka_unit_test(adopting_before_anything_ran_keeps_what_was_rendered),
+            cmocka_unit_test(lines_lead_to_their_piece),
+            cmocka_unit_test(frame_that_cannot_work_is_an_error),
+            cmocka_unit_test(fifo_with_a_blank_in_its_path_is_refused),
             cmocka_unit_test(templates_are_found_by_name),
         };
 

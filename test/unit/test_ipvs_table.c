@@ -1,6 +1,5 @@
 #include "core/ipvs_table.h"
 
-#include "site.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -10,204 +9,238 @@
         "IP Virtual Server version 1.2.1 (size=4096)\n" \
         "Prot LocalAddress:Port Scheduler Flags\n"      \
         "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
-#define WEB "TCP  0A010101:0050 rr \n"
-#define RS1(forward, weight, active) \
-        "  -> AC100101:0050      " forward "    " weight "      " active "          0         \n"
-#define RS2 "  -> AC100102:0050      Masq    1      3          2         \n"
 
-/* Two real servers behind one VIP. */
-#define OBJECTS(annotations)                                 \
-        SERVICE("web", annotations, ", ports: [{port: 80}]") \
-        SLICE("a", "web", IPV4("80", READY("172.16.1.1") "," READY("172.16.1.2")))
-
-struct outcome {
-        size_t differences;
-        struct ipvs_vip_state vip;
-        struct error difference;
-};
-
-static struct outcome compare(const char *objects, const char *text)
+static void parse(const char *text, struct ipvs_table *out)
 {
-        _cleanup_config_ struct config *config = site_config();
-        _cleanup_plan_ struct plan *plan = site_plan(config, objects, PLAN_ADDRESSES_ALLOCATE);
-        _cleanup_ipvs_table_ struct ipvs_table table = {0};
-        struct outcome outcome = {0};
         struct error error = {0};
 
-        if (ipvs_table_parse(text, &table, &error) < 0)
+        if (ipvs_table_parse(text, out, &error) < 0)
                 fail_msg("%s: %s", error.where, error.what);
-        assert_int_equal(plan->n_vips, 1);
-        outcome.differences = ipvs_table_compare(&table, plan, &outcome.vip, &outcome.difference);
-        return outcome;
 }
 
-static void table_is_read_and_sorted(void **state)
+static void expect_real(const struct ipvs_real *real, const char *addr, uint16_t port, uint32_t weight)
 {
-        _cleanup_ipvs_table_ struct ipvs_table table = {0};
-        struct error error;
         char text[ADDR_TEXT_SIZE];
 
-        (void)state;
-        assert_int_equal(
-            ipvs_table_parse(HEADER
-                             "UDP  0A010102:0035 wlc persistent 300 FFFFFFFF\n"
-                             "TCP  [fd00:0001:0001:0000:0000:0000:0000:0001]:0050 mh (mh-port,mh-fallback)\n"
-                             "  -> [fd00:0000:0000:0000:0000:0000:0000:0002]:1F90      Tunnel  7      1      "
-                             "    2         \n"
-                             "FWM  00000007 rr \n"
-                             "  -> AC100109:0000      Local   1      0          0         \n" WEB RS2 RS1(
-                                 "Route", "0", "4"),
-                             &table, &error),
-            0);
-        assert_int_equal(table.n_virtuals, 3);
-        assert_int_equal(table.virtuals[0].port, 80);
-        assert_int_equal(table.virtuals[0].n_reals, 2);
-        assert_string_equal(addr_format(&table.virtuals[0].reals[0].addr, text), "172.16.1.1");
-        assert_false(table.virtuals[0].reals[0].forwarding_known);
-        assert_int_equal(table.virtuals[0].reals[0].active, 4);
-        assert_int_equal(table.virtuals[1].protocol, PROTOCOL_UDP);
-        assert_int_equal(table.virtuals[1].n_reals, 0);
-        assert_string_equal(addr_format(&table.virtuals[2].vip, text), "fd00:1:1::1");
-        assert_string_equal(table.virtuals[2].scheduler, "mh");
-        assert_int_equal(table.virtuals[2].reals[0].port, 8080);
-        assert_int_equal(table.virtuals[2].reals[0].weight, 7);
-        assert_int_equal(table.virtuals[2].reals[0].forwarding, FORWARDING_TUNNEL);
+        assert_string_equal(addr_format(&real->addr, text), addr);
+        assert_int_equal(real->port, port);
+        assert_int_equal(real->weight, weight);
 }
 
-static void empty_table_is_a_table(void **state)
+static void expect_virtual(const struct ipvs_virtual *virtual, const char *vip, enum protocol protocol,
+                           uint16_t port, const char *scheduler, size_t n_reals)
+{
+        char text[ADDR_TEXT_SIZE];
+
+        assert_string_equal(addr_format(&virtual->vip, text), vip);
+        assert_int_equal(virtual->protocol, protocol);
+        assert_int_equal(virtual->port, port);
+        assert_string_equal(virtual->scheduler, scheduler);
+        assert_int_equal(virtual->n_reals, n_reals);
+}
+
+static void kernel_without_services_is_an_empty_table(void **state)
 {
         _cleanup_ipvs_table_ struct ipvs_table table = {0};
-        struct error error;
 
         (void)state;
-        assert_int_equal(ipvs_table_parse(HEADER, &table, &error), 0);
+        parse(HEADER, &table);
         assert_int_equal(table.n_virtuals, 0);
+        assert_int_equal(table.n_reals, 0);
 }
 
-static void what_is_no_table_is_refused_with_its_line(void **state)
+static void ipv4_services_are_read_and_sorted(void **state)
 {
-        static const struct {
-                const char *text, *where;
-        } cases[] = {
-            {"", "/proc/net/ip_vs"},
-            {"cpu 1 2 3\n", "/proc/net/ip_vs"},
-            {HEADER "TCP  0A010101 rr\n", "/proc/net/ip_vs:4"},
-            {HEADER "TCP  0A0101:0050 rr\n", "/proc/net/ip_vs:4"},
-            {HEADER "TCP  0A010101:10050 rr\n", "/proc/net/ip_vs:4"},
-            {HEADER "TCP  0A010101:0050\n", "/proc/net/ip_vs:4"},
-            {HEADER "ICMP 0A010101:0050 rr\n", "/proc/net/ip_vs:4"},
-            {HEADER "TCP  0A010101:0050 aschedulerwithaverylongname\n", "/proc/net/ip_vs:4"},
-            {HEADER "TCP  [10.1.1.1]:0050 rr\n", "/proc/net/ip_vs:4"},
-            {HEADER WEB "  -> AC100101:0050 Masq -1 0 0\n", "/proc/net/ip_vs:5"},
-            {HEADER WEB "  -> AC100101:0050 Masq 1 0\n", "/proc/net/ip_vs:5"},
-            {HEADER WEB "  -> AC100101:0050 Masq 1 0 4294967296\n", "/proc/net/ip_vs:5"},
-        };
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
 
         (void)state;
-        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        parse(HEADER "UDP  0A010102:0035 wlc \n"
+                     "  -> AC100103:14E9      Masq    1      0          7         \n"
+                     "TCP  0A010101:01BB mh  (mh-fallback,mh-port)\n"
+                     "TCP  0A010101:0050 rr \n"
+                     "  -> AC10010A:1F90      Masq    1      3          42        \n"
+                     "  -> AC100109:1F90      Tunnel  0      0          0         \n",
+              &table);
+        assert_int_equal(table.n_virtuals, 3);
+        expect_virtual(&table.virtuals[0], "10.1.1.1", PROTOCOL_TCP, 80, "rr", 2);
+        expect_real(&table.virtuals[0].reals[0], "172.16.1.9", 8080, 0);
+        expect_real(&table.virtuals[0].reals[1], "172.16.1.10", 8080, 1);
+        assert_int_equal(table.virtuals[0].reals[0].forwarding, FORWARDING_TUNNEL);
+        assert_int_equal(table.virtuals[0].reals[1].forwarding, FORWARDING_NAT);
+        assert_int_equal(table.virtuals[0].reals[1].active, 3);
+        assert_int_equal(table.virtuals[0].reals[1].inactive, 42);
+        expect_virtual(&table.virtuals[1], "10.1.1.1", PROTOCOL_TCP, 443, "mh", 0);
+        expect_virtual(&table.virtuals[2], "10.1.1.2", PROTOCOL_UDP, 53, "wlc", 1);
+        expect_real(&table.virtuals[2].reals[0], "172.16.1.3", 5353, 1);
+}
+
+static void ipv6_services_are_read(void **state)
+{
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+
+        (void)state;
+        parse(
+            HEADER
+            "TCP  [fd00:0001:0001:0000:0000:0000:0000:0001]:0050 rr \n"
+            "  -> [fd00:0002:0000:0000:0000:0000:0000:000a]:1F90      Masq    1      0          0         \n",
+            &table);
+        assert_int_equal(table.n_virtuals, 1);
+        expect_virtual(&table.virtuals[0], "fd00:1:1::1", PROTOCOL_TCP, 80, "rr", 1);
+        expect_real(&table.virtuals[0].reals[0], "fd00:2::a", 8080, 1);
+}
+
+static void persistent_and_one_packet_services_are_read_as_others(void **state)
+{
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+
+        (void)state;
+        parse(HEADER "TCP  0A010101:0050 rr persistent 10800 FFFFFFFF\n"
+                     "  -> AC100101:1F90      Masq    1      0          0         \n"
+                     "UDP  0A010101:0035 rr ops \n"
+                     "  -> AC100101:0035      Masq    1      0          0         \n"
+                     "SCTP 0A010101:0050 rr persistent 10800 FFFFFFFF ops \n",
+              &table);
+        assert_int_equal(table.n_virtuals, 3);
+        expect_virtual(&table.virtuals[0], "10.1.1.1", PROTOCOL_TCP, 80, "rr", 1);
+        expect_virtual(&table.virtuals[1], "10.1.1.1", PROTOCOL_UDP, 53, "rr", 1);
+        expect_virtual(&table.virtuals[2], "10.1.1.1", PROTOCOL_SCTP, 80, "rr", 0);
+}
+
+static void services_by_firewall_mark_are_passed_over_with_their_servers(void **state)
+{
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+
+        (void)state;
+        parse(HEADER "FWM  00000001 rr \n"
+                     "  -> AC100101:0000      Route   1      0          0         \n"
+                     "TCP  0A010101:0050 rr \n"
+                     "  -> AC100102:1F90      Masq    1      0          0         \n"
+                     "FWM  00000002 IPv6 rr persistent 300\n"
+                     "  -> AC100103:0000      Route   1      0          0         \n",
+              &table);
+        assert_int_equal(table.n_virtuals, 1);
+        assert_int_equal(table.n_reals, 1);
+        expect_real(&table.virtuals[0].reals[0], "172.16.1.2", 8080, 1);
+}
+
+static void forwarding_that_we_never_make_is_told_apart(void **state)
+{
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+
+        (void)state;
+        parse(HEADER "TCP  0A010101:0050 rr \n"
+                     "  -> AC100101:1F90      Route   1      0          0         \n"
+                     "  -> AC100102:1F90      Local   1      0          0         \n"
+                     "  -> AC100103:1F90      Masq    1      0          0         \n",
+              &table);
+        assert_false(table.virtuals[0].reals[0].forwarding_known);
+        assert_false(table.virtuals[0].reals[1].forwarding_known);
+        assert_true(table.virtuals[0].reals[2].forwarding_known);
+}
+
+static void found_by_its_key_only(void **state)
+{
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+        struct virtual_server key = {.port = 80, .protocol = PROTOCOL_TCP};
+
+        (void)state;
+        parse(HEADER "TCP  0A010103:0050 rr \nTCP  0A010101:0050 rr \nTCP  0A010102:0050 sh \n", &table);
+        assert_int_equal(addr_parse("10.1.1.2", &key.vip), 0);
+        assert_string_equal(ipvs_table_find(&table, &key)->scheduler, "sh");
+        key.port = 81;
+        assert_null(ipvs_table_find(&table, &key));
+        key.port = 80;
+        key.protocol = PROTOCOL_UDP;
+        assert_null(ipvs_table_find(&table, &key));
+}
+
+static void text_that_is_no_table_is_refused(void **state)
+{
+        static const char *const bad[] = {"", "\n", "IP Virtual", "Inter-|   Receive\n"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
                 struct ipvs_table table = {0};
                 struct error error = {0};
 
-                assert_int_equal(ipvs_table_parse(cases[i].text, &table, &error), -EINVAL);
-                assert_string_equal(error.where, cases[i].where);
+                assert_int_equal(ipvs_table_parse(bad[i], &table, &error), -EINVAL);
+                assert_string_equal(error.what, "this is not an IPVS table");
+        }
+}
+
+static void line_that_cannot_be_understood_is_named(void **state)
+{
+        static const char *const bad[] = {
+            "TCP\n",
+            "TCP  0A010101:0050\n",
+            "TCP  0A0101:0050 rr \n",
+            "TCP  0A010101FF:0050 rr \n",
+            "TCP  0A010101:10000 rr \n",
+            "TCP  0A010101: rr \n",
+            "TCP  0A010101 rr \n",
+            "TCP  -A010101:0050 rr \n",
+            "TCP  0A01010g:0050 rr \n",
+            "TCP  [fd00::1:0050 rr \n",
+            "TCP  []:0050 rr \n",
+            "TCP  [10.1.1.1]:0050 rr \n",
+            "TCP  0A010101:0050 a-scheduler-with-an-endless-name \n",
+            "ICMP 0A010101:0050 rr \n",
+            "garbage\n",
+            "TCP  0A010101:0050 rr \n  -> AC100101:1F90 Masq\n",
+            "TCP  0A010101:0050 rr \n  -> AC100101:1F90 Masq -1 0 0\n",
+            "TCP  0A010101:0050 rr \n  -> AC100101:1F90 Masq 1 0 4294967296\n",
+            "TCP  0A010101:0050 rr \n  -> AC100101:1F90 Masq 1 zero 0\n",
+            "TCP  0A010101:0050 rr \n  ->\n",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                struct ipvs_table table = {0};
+                struct error error = {0};
+                char text[512];
+
+                (void)snprintf(text, sizeof(text), HEADER "%s", bad[i]);
+                if (ipvs_table_parse(text, &table, &error) != -EINVAL)
+                        fail_msg("understood: %s", bad[i]);
+                assert_string_equal(error.where,
+                                    strstr(bad[i], "->") ? "/proc/net/ip_vs:5" : "/proc/net/ip_vs:4");
+                assert_string_equal(error.what, "cannot be understood");
                 assert_null(table.virtuals);
         }
 }
 
-static void table_as_planned_matches(void **state)
+static void server_before_any_service_is_nobodys(void **state)
 {
-        struct outcome outcome = compare(OBJECTS(""), HEADER WEB RS1("Masq", "1", "5") RS2);
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
 
         (void)state;
-        assert_int_equal(outcome.differences, 0);
-        assert_true(outcome.vip.matches);
-        assert_int_equal(outcome.vip.up, 2);
-        assert_int_equal(outcome.vip.active, 8);
+        parse(HEADER "  -> AC100101:1F90      Masq    1      0          0         \n", &table);
+        assert_int_equal(table.n_reals, 0);
 }
 
-static void server_taken_out_by_its_check_is_no_difference(void **state)
+static void text_cut_in_the_header_is_an_empty_table(void **state)
 {
-        struct outcome outcome = compare(OBJECTS(""), HEADER WEB RS2);
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
 
         (void)state;
-        assert_int_equal(outcome.differences, 0);
-        assert_true(outcome.vip.matches);
-        assert_int_equal(outcome.vip.up, 1);
-        assert_int_equal(outcome.vip.down, 1);
-        outcome = compare(OBJECTS(", annotations: {coracle.lb/health-check: none}"), HEADER WEB RS2);
-        assert_int_equal(outcome.differences, 1);
-        assert_string_equal(outcome.difference.what, "a real server is missing");
-}
-
-static void every_kind_of_difference_is_named(void **state)
-{
-        static const struct {
-                const char *table, *what;
-        } cases[] = {
-            {"", "is missing"},
-            {"TCP  0A010101:0050 wlc \n" RS1("Masq", "1", "0") RS2, "has another scheduler"},
-            {WEB RS1("Tunnel", "1", "0") RS2, "a real server has another forwarding method"},
-            {WEB RS1("Local", "1", "0") RS2, "a real server has another forwarding method"},
-            {WEB RS1("Masq", "2", "0") RS2, "a real server has another weight"},
-            {WEB RS1("Masq", "1", "0") RS2 "  -> AC100103:0050 Masq 1 0 0\n",
-             "a real server is not in the plan"},
-        };
-
-        (void)state;
-        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-                char text[1024];
-                struct outcome outcome;
-
-                assert_true(snprintf(text, sizeof(text), HEADER "%s", cases[i].table) > 0);
-                outcome = compare(OBJECTS(""), text);
-                assert_int_equal(outcome.differences, 1);
-                assert_false(outcome.vip.matches);
-                assert_string_equal(outcome.difference.where, "TCP [10.1.1.1]:80");
-                assert_string_equal(outcome.difference.what, cases[i].what);
-        }
-}
-
-static void virtual_server_that_nobody_planned_is_a_difference(void **state)
-{
-        struct outcome outcome =
-            compare(OBJECTS(""), HEADER "TCP  0A010101:0051 rr \n" WEB RS1("Masq", "1", "0") RS2);
-
-        (void)state;
-        assert_int_equal(outcome.differences, 1);
-        assert_false(outcome.vip.matches);
-        assert_string_equal(outcome.difference.where, "TCP [10.1.1.1]:81");
-        /* On an address of nobody it is counted, but is no VIP's fault. */
-        outcome = compare(OBJECTS(""), HEADER "TCP  01010101:0050 rr \n" WEB RS1("Masq", "1", "0") RS2);
-        assert_int_equal(outcome.differences, 1);
-        assert_true(outcome.vip.matches);
-        assert_string_equal(outcome.difference.what, "is not in the plan");
-}
-
-static void draining_servers_do_not_count_as_up(void **state)
-{
-        struct outcome outcome =
-            compare(SERVICE("web", "", ", ports: [{port: 80}]")
-                        SLICE("a", "web", IPV4("80", DRAINING("172.16.1.1") "," READY("172.16.1.2"))),
-                    HEADER WEB RS1("Masq", "0", "9") RS2);
-
-        (void)state;
-        assert_int_equal(outcome.differences, 0);
-        assert_int_equal(outcome.vip.up, 1);
-        assert_int_equal(outcome.vip.draining, 1);
-        assert_int_equal(outcome.vip.active, 12);
+        parse("IP Virtual Server version 1.2.1 (size=4096)\nProt Local", &table);
+        assert_int_equal(table.n_virtuals, 0);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(table_is_read_and_sorted),
-            cmocka_unit_test(empty_table_is_a_table),
-            cmocka_unit_test(what_is_no_table_is_refused_with_its_line),
-            cmocka_unit_test(table_as_planned_matches),
-            cmocka_unit_test(server_taken_out_by_its_check_is_no_difference),
-            cmocka_unit_test(every_kind_of_difference_is_named),
-            cmocka_unit_test(virtual_server_that_nobody_planned_is_a_difference),
-            cmocka_unit_test(draining_servers_do_not_count_as_up),
+            cmocka_unit_test(kernel_without_services_is_an_empty_table),
+            cmocka_unit_test(ipv4_services_are_read_and_sorted),
+            cmocka_unit_test(ipv6_services_are_read),
+            cmocka_unit_test(persistent_and_one_packet_services_are_read_as_others),
+            cmocka_unit_test(services_by_firewall_mark_are_passed_over_with_their_servers),
+            cmocka_unit_test(forwarding_that_we_never_make_is_told_apart),
+            cmocka_unit_test(found_by_its_key_only),
+            cmocka_unit_test(text_that_is_no_table_is_refused),
+            cmocka_unit_test(line_that_cannot_be_understood_is_named),
+            cmocka_unit_test(server_before_any_service_is_nobodys),
+            cmocka_unit_test(text_cut_in_the_header_is_an_empty_table),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

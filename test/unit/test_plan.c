@@ -1,252 +1,294 @@
 #include "core/plan.h"
 
-#include "site.h"
+#include "planning.h"
 #include "unit.h"
 
 #include <string.h>
 
-#define PORT ", ports: [{port: 80}]"
+#define ENDPOINT(service) SLICE(service "-1", service, READY("172.16.1.1"))
+#define SERVED(options) "10.1.1.1 TCP 80 shop/web " options ": 172.16.1.1:8080\n"
 
-static void assert_plan(const char *objects, const char *expected, const char *problems)
+static void expect_annotated(const char *config, const char *service, const char *expected)
 {
-        _cleanup_config_ struct config *config = site_config();
-        _cleanup_plan_ struct plan *plan = site_plan(config, objects, PLAN_ADDRESSES_ALLOCATE);
-        _cleanup_strbuf_ struct strbuf text = {0}, complaints = {0};
+        char objects[1024];
 
-        site_dump_plan(plan, &text);
-        site_dump_problems(plan, &complaints);
-        assert_string_equal(text.text, expected);
-        assert_string_equal(complaints.text, problems);
+        (void)snprintf(objects, sizeof(objects), "%s%s", service, ENDPOINT("web"));
+        expect_servers(config, objects, expected);
 }
 
-static void ready_endpoints_become_sorted_real_servers(void **state)
+/* ---- which services ---- */
+
+#define SPEC(name, spec)                                                               \
+        "---\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: " name \
+        "}, spec: {" spec PORT80 "}}\n"
+
+static void only_load_balancers_of_our_class_count(void **state)
 {
         (void)state;
-        assert_plan(SERVICE("web", "", PORT)
-                        SLICE("a", "web", IPV4("8080", READY("172.16.1.10") "," READY("172.16.1.9"))),
-                    "10.1.1.1 TCP 80 nat rr! shop/web: 172.16.1.9:8080*1 172.16.1.10:8080*1\n", "");
+        expect_addresses(SITE,
+                         SPEC("a", "type: LoadBalancer")
+                             SPEC("b", "type: LoadBalancer, loadBalancerClass: other")
+                                 SPEC("c", "type: NodePort, loadBalancerClass: coracle.lb/ecmp")
+                                     SPEC("d", "loadBalancerClass: coracle.lb/ecmp")
+                                         SPEC("e", "type: LoadBalancer, loadBalancerClass: coracle.lb/ecmp"),
+                         "10.1.1.1 shop/e\n");
 }
 
-static void order_of_objects_does_not_matter(void **state)
-{
-        static const char expected[] = "10.1.1.1 TCP 80 nat rr! shop/db: 172.16.1.3:80*1\n"
-                                       "10.1.1.2 TCP 80 nat rr! shop/web: 172.16.1.1:80*1 172.16.1.2:80*1\n";
-
-        (void)state;
-        assert_plan(SERVICE("web", "", PORT) SERVICE("db", "", PORT)
-                        SLICE("a", "web", IPV4("80", READY("172.16.1.1")))
-                            SLICE("b", "web", IPV4("80", READY("172.16.1.2")))
-                                SLICE("c", "db", IPV4("80", READY("172.16.1.3"))),
-                    expected, "");
-        assert_plan(SLICE("c", "db", IPV4("80", READY("172.16.1.3")))
-                        SLICE("b", "web", IPV4("80", READY("172.16.1.2"))) SERVICE("db", "", PORT)
-                            SLICE("a", "web", IPV4("80", READY("172.16.1.1"))) SERVICE("web", "", PORT),
-                    expected, "");
-}
-
-static void address_in_two_slices_stands_once_and_ready_wins(void **state)
+static void class_of_the_configuration_is_the_one_that_counts(void **state)
 {
         (void)state;
-        assert_plan(SERVICE("web", "", PORT)
-                        SLICE("a", "web", IPV4("80", DRAINING("172.16.1.1") "," READY("172.16.1.2")))
-                            SLICE("b", "web", IPV4("80", READY("172.16.1.1") "," DRAINING("172.16.1.2"))),
-                    "10.1.1.1 TCP 80 nat rr! shop/web: 172.16.1.1:80*1 172.16.1.2:80*1\n", "");
+        expect_addresses("loadBalancerClass: other\n" SITE,
+                         PLAIN("a") SPEC("b", "type: LoadBalancer, loadBalancerClass: other"),
+                         "10.1.1.1 shop/b\n");
 }
 
-static void draining_endpoint_keeps_weight_zero(void **state)
+static void model_without_services_gives_an_empty_plan(void **state)
 {
         (void)state;
-        assert_plan(SERVICE("web", "", PORT) SLICE(
-                        "a", "web",
-                        IPV4("80", DRAINING("172.16.1.1") "," READY("172.16.1.2") "," DOWN("172.16.1.3"))),
-                    "10.1.1.1 TCP 80 nat rr! shop/web: 172.16.1.1:80*0 172.16.1.2:80*1\n", "");
+        expect_addresses(SITE, "", "");
+        expect_servers(SITE, ENDPOINT("web"), "");
 }
 
-static void draining_endpoints_serve_when_nothing_is_ready(void **state)
+/* ---- options ---- */
+
+static void annotations_choose_forwarding_scheduler_and_check(void **state)
 {
         (void)state;
-        assert_plan(SERVICE("web", "", PORT)
-                        SLICE("a", "web", IPV4("80", DRAINING("172.16.1.1") "," DOWN("172.16.1.3"))),
-                    "10.1.1.1 TCP 80 nat rr! shop/web: 172.16.1.1:80*1\n", "");
+        expect_annotated(SITE,
+                         ANNOTATED("web", "coracle.lb/scheduler: wlc, coracle.lb/health-check: \"http:/up\""),
+                         SERVED("wlc nat /up"));
+        expect_annotated(SITE, ANNOTATED("web", "coracle.lb/health-check: none"), SERVED("rr nat unchecked"));
 }
 
-static void service_without_real_servers_yields_no_virtual_server(void **state)
+static void configuration_gives_what_annotations_do_not(void **state)
 {
-        (void)state;
-        assert_plan(SERVICE("web", "", PORT), "", "");
-        assert_plan(SERVICE("web", "", PORT) SLICE("a", "web", IPV4("80", DOWN("172.16.1.1"))), "", "");
-        assert_plan(SERVICE("web", "", PORT) SLICE("a", "other", IPV4("80", READY("172.16.1.1"))), "", "");
-        assert_plan(SERVICE("web", "", PORT) SLICE("a", "web", IPV4("80", "")), "", "");
-}
-
-static void service_without_real_servers_keeps_its_address(void **state)
-{
-        _cleanup_config_ struct config *config = site_config();
-        _cleanup_plan_ struct plan *plan =
-            site_plan(config, SERVICE("web", "", PORT), PLAN_ADDRESSES_ALLOCATE);
-        char text[ADDR_TEXT_SIZE];
+        static const char config[] = SITE "defaults: {scheduler: lc, healthCheck: {type: \"http:/d\"}}\n";
 
         (void)state;
-        assert_int_equal(plan->n_vips, 1);
-        assert_string_equal(addr_format(&plan->vips[0].addr, text), "10.1.1.1");
+        expect_annotated(config, PLAIN("web"), SERVED("lc nat /d"));
+        expect_annotated(config, ANNOTATED("web", "coracle.lb/scheduler: sh, coracle.lb/health-check: tcp"),
+                         SERVED("sh nat tcp"));
 }
 
-static void foreign_services_are_passed_over(void **state)
+#define TUNNELLED(spec) SERVICE("web", ANNOTATIONS("coracle.lb/forwarding: tunnel"), spec, "")
+
+static void tunnel_schedules_by_mh_unless_told_otherwise(void **state)
 {
         (void)state;
-        assert_plan("---\n{kind: Service, apiVersion: v1, metadata: {name: a, namespace: shop}, spec: {type: "
-                    "ClusterIP"
-                    ", loadBalancerClass: coracle.lb/ecmp, ports: [{port: 80}]}}\n"
-                    "---\n{kind: Service, apiVersion: v1, metadata: {name: b, namespace: shop}, spec: {type: "
-                    "LoadBalancer"
-                    ", loadBalancerClass: other/class, ports: [{port: 80}]}}\n"
-                    "---\n{kind: Service, apiVersion: v1, metadata: {name: c, namespace: shop}, spec: {type: "
-                    "LoadBalancer"
-                    ", ports: [{port: 80}]}}\n" SLICE("a", "a", IPV4("80", READY("172.16.1.1")))
-                        SLICE("b", "b", IPV4("80", READY("172.16.1.1")))
-                            SLICE("c", "c", IPV4("80", READY("172.16.1.1"))),
-                    "", "");
+        expect_servers(SITE "defaults: {scheduler: lc}\n",
+                       TUNNELLED(", ports: [{port: 8080}]") ENDPOINT("web"),
+                       "10.1.1.1 TCP 8080 shop/web mh tunnel tcp: 172.16.1.1:8080\n");
+        expect_servers(SITE "defaults: {forwarding: tunnel}\n",
+                       SERVICE("web", ANNOTATIONS("coracle.lb/scheduler: rr"), ", ports: [{port: 8080}]", "")
+                           ENDPOINT("web"),
+                       "10.1.1.1 TCP 8080 shop/web rr tunnel tcp: 172.16.1.1:8080\n");
+        expect_annotated(SITE "defaults: {forwarding: tunnel}\n",
+                         ANNOTATED("web", "coracle.lb/forwarding: nat"), SERVED("rr nat tcp"));
 }
 
-static void ports_are_matched_by_name_and_protocol(void **state)
+static void tunnel_to_another_port_becomes_nat_for_that_port_only(void **state)
 {
         (void)state;
-        assert_plan(
-            SERVICE("web", "",
-                    ", ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP},"
-                    " {name: lost, port: 9}, {name: sctp, port: 53, protocol: SCTP}]")
-                SLICE("a", "web",
-                      "addressType: IPv4, ports: [{name: dns, port: 5353, protocol: UDP}, {name: http, port: "
-                      "8080},"
-                      " {name: sctp, port: 54, protocol: SCTP}, {name: lost, port: 9, protocol: UDP}],"
-                      " endpoints: [" READY("172.16.1.1") "]"),
-            "10.1.1.1 TCP 80 nat rr! shop/web: 172.16.1.1:8080*1\n"
-            "10.1.1.1 UDP 53 nat rr shop/web: 172.16.1.1:5353*1\n"
-            "10.1.1.1 SCTP 53 nat rr shop/web: 172.16.1.1:54*1\n",
-            "");
+        expect_servers(
+            SITE,
+            TUNNELLED(", ports: [{name: a, port: 80}, {name: b, port: 81}]") SLICE_OF(
+                "IPv4", "web-1", "web", "{name: a, port: 8080}, {name: b, port: 81}", READY("172.16.1.1")),
+            "10.1.1.1 TCP 80 shop/web mh nat tcp: 172.16.1.1:8080\n"
+            "10.1.1.1 TCP 81 shop/web mh tunnel tcp: 172.16.1.1:81\n"
+            "! shop/web TunnelImpossible: port 80 differs from the target port 8080, which a tunnel cannot "
+            "translate; using nat for it\n");
 }
 
-static void families_do_not_mix(void **state)
+static void bad_annotation_gives_the_default_and_one_problem_each(void **state)
 {
         (void)state;
-        assert_plan(
-            SERVICE("web", "", PORT ", ipFamilies: [IPv4, IPv6]") SLICE("a", "web",
-                                                                        IPV4("80", READY("172.16.1.1")))
-                SLICE("b", "web", "addressType: IPv6, ports: [{port: 80}], endpoints: [" READY("fd00::1") "]")
-                    SLICE("c", "web",
-                          "addressType: FQDN, ports: [{port: 80}], endpoints: [" READY("a.example") "]"),
-            "10.1.1.1 TCP 80 nat rr! shop/web: 172.16.1.1:80*1\n"
-            "fd00:1:1::1 TCP 80 nat rr! shop/web: fd00::1:80*1\n",
-            "");
+        expect_annotated(
+            SITE,
+            ANNOTATED("web", "coracle.lb/forwarding: dsr, coracle.lb/scheduler: \"rr\\n}\", "
+                             "coracle.lb/health-check: \"http:/a b\", coracle.lb/template: ../../etc/passwd"),
+            SERVED("rr nat tcp") "! shop/web BadAnnotation: coracle.lb/forwarding must be nat or tunnel; "
+                                 "using nat\n"
+                                 "! shop/web BadAnnotation: coracle.lb/scheduler must be a scheduler of "
+                                 "IPVS; using rr\n"
+                                 "! shop/web BadAnnotation: coracle.lb/health-check must be tcp, none or "
+                                 "http:/path; "
+                                 "using the default\n"
+                                 "! shop/web BadAnnotation: coracle.lb/template must be the name of a "
+                                 "template; using "
+                                 "virtual_server\n");
 }
 
-static void tunnel_with_another_target_port_falls_back_to_nat(void **state)
+static void bad_annotation_leaves_other_services_alone(void **state)
 {
         (void)state;
-        assert_plan(SERVICE("web", ", annotations: {coracle.lb/forwarding: tunnel}",
-                            ", ports: [{name: a, port: 80}, {name: b, port: 81}]")
-                        SLICE("a", "web",
-                              "addressType: IPv4, ports: [{name: a, port: 80}, {name: b, port: 8081}], "
-                              "endpoints: [" READY("172.16.1.1") "]"),
-                    "10.1.1.1 TCP 80 tunnel mh! shop/web: 172.16.1.1:80*1\n"
-                    "10.1.1.1 TCP 81 nat mh! shop/web: 172.16.1.1:8081*1\n",
-                    "shop/web TunnelImpossible\n");
+        expect_servers(
+            SITE, ANNOTATED("web", "coracle.lb/scheduler: fair") ENDPOINT("web") PLAIN("api") ENDPOINT("api"),
+            "10.1.1.1 TCP 80 shop/api rr nat tcp: 172.16.1.1:8080\n"
+            "10.1.1.2 TCP 80 shop/web rr nat tcp: 172.16.1.1:8080\n"
+            "! shop/web BadAnnotation: coracle.lb/scheduler must be a scheduler of IPVS; using rr\n");
 }
 
-static void port_taken_on_a_shared_address_is_left_out(void **state)
+static void template_is_named_by_an_annotation(void **state)
+{
+        _cleanup_plan_ struct plan *plan = plan_of(
+            SITE, ANNOTATED("a", "coracle.lb/template: sip_server") PLAIN("b"), PLAN_ADDRESSES_ALLOCATE);
+
+        (void)state;
+        assert_string_equal(plan->services[0].template, "sip_server");
+        assert_null(plan->services[1].template);
+}
+
+static uint32_t persistence_of(const char *spec)
+{
+        char service[512];
+        _cleanup_plan_ struct plan *plan = NULL;
+
+        (void)snprintf(service, sizeof(service), SERVICE("web", "", PORT80 "%s", ""), spec);
+        plan = plan_of(SITE, service, PLAN_ADDRESSES_ALLOCATE);
+        assert_int_equal(plan->n_services, 1);
+        return plan->services[0].persistence_timeout_s;
+}
+
+static void session_affinity_becomes_a_persistence_timeout(void **state)
 {
         (void)state;
-        assert_plan(SERVICE("a", ", annotations: {coracle.lb/share: k, coracle.lb/address: 10.1.1.4}", PORT)
-                        SERVICE("b", ", annotations: {coracle.lb/share: k, coracle.lb/address: 10.1.1.4}",
-                                ", ports: [{name: x, port: 80}, {name: y, port: 81}]")
-                            SLICE("a", "a", IPV4("80", READY("172.16.1.1")))
-                                SLICE("b", "b",
-                                      "addressType: IPv4, ports: [{name: x, port: 80}, {name: y, port: 81}],"
-                                      " endpoints: [" READY("172.16.1.2") "]"),
-                    "10.1.1.4 TCP 80 nat rr! shop/a: 172.16.1.1:80*1\n"
-                    "10.1.1.4 TCP 81 nat rr! shop/b: 172.16.1.2:81*1\n",
-                    "shop/b PortInUse\n");
+        assert_int_equal(persistence_of(""), 0);
+        assert_int_equal(persistence_of(", sessionAffinity: None"), 0);
+        assert_int_equal(persistence_of(", sessionAffinity: ClientIP"), 10800);
+        assert_int_equal(persistence_of(", sessionAffinity: ClientIP,"
+                                        " sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}"),
+                         60);
 }
 
-static void virtual_server_is_found_by_its_key(void **state)
+/* ---- determinism ---- */
+
+static const char *const parts[] = {
+    PLAIN("web"),
+    ANNOTATED("api", "coracle.lb/scheduler: fair"),
+    WITH_SPEC("db", ", loadBalancerIP: 10.1.1.2"),
+    SERVICE("mx", ANNOTATIONS("coracle.lb/share: k, coracle.lb/address: 10.1.1.5"), PORT80, ""),
+    SERVICE("mail", ANNOTATIONS("coracle.lb/share: k, coracle.lb/address: 10.1.1.5"), PORT80, ""),
+    SLICE("s1", "web", READY("172.16.1.2") DRAINING("172.16.1.1")),
+    SLICE("s2", "web", READY("172.16.1.1") READY("172.16.1.3")),
+    SLICE("s3", "api", READY("172.16.1.4")),
+    SLICE("s4", "mx", READY("172.16.1.5")),
+    SLICE("s5", "mail", READY("172.16.1.6")),
+};
+
+#define N_PARTS (sizeof(parts) / sizeof(*parts))
+
+static const char shuffled_plan[] =
+    "10.1.1.1 TCP 80 shop/api rr nat tcp: 172.16.1.4:8080\n"
+    "10.1.1.3 TCP 80 shop/web rr nat tcp: 172.16.1.1:8080 172.16.1.2:8080 172.16.1.3:8080\n"
+    "10.1.1.5 TCP 80 shop/mail rr nat tcp: 172.16.1.6:8080\n"
+    "! shop/api BadAnnotation: coracle.lb/scheduler must be a scheduler of IPVS; using rr\n"
+    "! shop/mx PortInUse: TCP port 80 on the shared address 10.1.1.5 belongs to shop/mail; left out\n";
+
+static void any_order_of_objects_gives_the_same_plan(void **state)
 {
-        _cleanup_config_ struct config *config = site_config();
-        _cleanup_plan_ struct plan *plan = site_plan(
-            config,
-            SERVICE("web", "", ", ports: [{name: a, port: 80}, {name: b, port: 81}]") SLICE(
-                "a", "web",
-                "addressType: IPv4, ports: [{name: a, port: 80}, {name: b, port: 81}], endpoints: [" READY(
-                    "172.16.1.1") "]"),
-            PLAN_ADDRESSES_ALLOCATE);
+        (void)state;
+        for (size_t round = 0; round < 40; round++) {
+                size_t order[N_PARTS];
+                char objects[8192] = "";
+                size_t length = 0, seed = round * 2654435761u;
+
+                for (size_t i = 0; i < N_PARTS; i++)
+                        order[i] = i;
+                for (size_t i = N_PARTS - 1; i > 0; i--) {
+                        size_t other, kept = order[i];
+
+                        seed = seed * 1103515245u + 12345u;
+                        other = (seed >> 16) % (i + 1);
+                        order[i] = order[other];
+                        order[other] = kept;
+                }
+                for (size_t i = 0; i < N_PARTS; i++)
+                        length += (size_t)snprintf(objects + length, sizeof(objects) - length, "%s",
+                                                   parts[order[i]]);
+                assert_true(length < sizeof(objects));
+                expect_servers(SITE, objects, shuffled_plan);
+        }
+}
+
+/* ---- helpers of plan ---- */
+
+static struct plan *two_servers(const char *scheduler)
+{
+        char objects[2048];
+
+        (void)snprintf(objects, sizeof(objects), "%s%s" ANNOTATED("web", "coracle.lb/scheduler: %s"),
+                       PLAIN("api") ENDPOINT("api"), ENDPOINT("web"), scheduler);
+        return plan_of(SITE, objects, PLAN_ADDRESSES_ALLOCATE);
+}
+
+static void found_by_its_key_only(void **state)
+{
+        _cleanup_plan_ struct plan *plan = two_servers("rr");
         struct addr vip;
 
         (void)state;
-        assert_int_equal(addr_parse("10.1.1.1", &vip), 0);
-        assert_ptr_equal(plan_find(plan, &vip, PROTOCOL_TCP, 80), &plan->virtual_servers[0]);
-        assert_ptr_equal(plan_find(plan, &vip, PROTOCOL_TCP, 81), &plan->virtual_servers[1]);
-        assert_null(plan_find(plan, &vip, PROTOCOL_UDP, 80));
-        assert_null(plan_find(plan, &vip, PROTOCOL_TCP, 82));
         assert_int_equal(addr_parse("10.1.1.2", &vip), 0);
-        assert_null(plan_find(plan, &vip, PROTOCOL_TCP, 80));
+        assert_ptr_equal(plan_find(plan, &vip, PROTOCOL_TCP, 80), &plan->virtual_servers[1]);
+        assert_null(plan_find(plan, &vip, PROTOCOL_UDP, 80));
+        assert_null(plan_find(plan, &vip, PROTOCOL_TCP, 81));
 }
 
-static void held_virtual_server_is_what_it_was(void **state)
+static void held_server_is_what_it_was_before(void **state)
 {
-        _cleanup_config_ struct config *config = site_config();
-        _cleanup_plan_ struct plan *before =
-            site_plan(config, SERVICE("web", "", PORT) SLICE("a", "web", IPV4("80", READY("172.16.1.1"))),
-                      PLAN_ADDRESSES_ALLOCATE);
-        _cleanup_plan_ struct plan *plan =
-            site_plan(config,
-                      SERVICE("web", ", annotations: {coracle.lb/scheduler: wlc}", PORT)
-                          SERVICE("xy", "", PORT) SLICE("a", "web", IPV4("80", READY("172.16.1.2")))
-                              SLICE("b", "xy", IPV4("80", READY("172.16.1.3"))),
-                      PLAN_ADDRESSES_ALLOCATE);
-        _cleanup_strbuf_ struct strbuf text = {0};
+        _cleanup_plan_ struct plan *before = two_servers("wlc"), *plan = two_servers("sh");
 
         (void)state;
-        assert_int_equal(plan_hold(plan, 0, before), 0);
-        assert_int_equal(plan_hold(plan, 1, before), 0); /* not there before: left without servers */
+        assert_int_equal(plan_hold(plan, 1, before), 0);
         plan_compact(plan);
-        site_dump_plan(plan, &text);
-        assert_string_equal(text.text, "10.1.1.1 TCP 80 nat rr! shop/web: 172.16.1.1:80*1\n");
+        assert_int_equal(plan->n_virtual_servers, 2);
+        assert_string_equal(plan->virtual_servers[1].scheduler, "wlc");
+        assert_ptr_not_equal(plan->virtual_servers[1].real_servers, before->virtual_servers[1].real_servers);
 }
 
-static void problems_beyond_a_count_are_forgotten(void **state)
+static void held_server_that_was_not_there_is_dropped(void **state)
 {
-        _cleanup_config_ struct config *config = site_config();
-        _cleanup_plan_ struct plan *plan =
-            site_plan(config, SERVICE("web", "", PORT), PLAN_ADDRESSES_ALLOCATE);
-        _cleanup_strbuf_ struct strbuf text = {0};
+        _cleanup_plan_ struct plan *plan = two_servers("sh");
 
         (void)state;
-        for (unsigned int i = 0; i < 5; i++)
-                assert_int_equal(plan_add_problem(plan, "shop/web", i < 2 ? "Old" : "New", "number %u", i),
-                                 0);
-        plan_forget_problems(plan, 2);
-        assert_int_equal(plan_add_problem(plan, "shop/web", "Last", "x"), 0);
-        site_dump_problems(plan, &text);
-        assert_string_equal(text.text, "shop/web Old\nshop/web Old\nshop/web Last\n");
+        assert_int_equal(plan_hold(plan, 0, NULL), 0);
+        plan_compact(plan);
+        assert_int_equal(plan->n_virtual_servers, 1);
+        assert_int_equal(plan->virtual_servers[0].service, 1);
+}
+
+static void problems_can_be_forgotten_back_to_a_count(void **state)
+{
+        _cleanup_plan_ struct plan *plan = two_servers("rr");
+
+        (void)state;
+        for (unsigned int i = 0; i < 9; i++)
+                assert_int_equal(plan_add_problem(plan, "shop/web", "Example", "number %u", i), 0);
+        plan_forget_problems(plan, 3);
+        assert_int_equal(plan->n_problems, 3);
+        assert_int_equal(plan_add_problem(plan, "shop/web", "Example", "again"), 0);
+        assert_string_equal(plan->problems[2].message, "number 2");
+        assert_string_equal(plan->problems[3].message, "again");
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(ready_endpoints_become_sorted_real_servers),
-            cmocka_unit_test(order_of_objects_does_not_matter),
-            cmocka_unit_test(address_in_two_slices_stands_once_and_ready_wins),
-            cmocka_unit_test(draining_endpoint_keeps_weight_zero),
-            cmocka_unit_test(draining_endpoints_serve_when_nothing_is_ready),
-            cmocka_unit_test(service_without_real_servers_yields_no_virtual_server),
-            cmocka_unit_test(service_without_real_servers_keeps_its_address),
-            cmocka_unit_test(foreign_services_are_passed_over),
-            cmocka_unit_test(ports_are_matched_by_name_and_protocol),
-            cmocka_unit_test(families_do_not_mix),
-            cmocka_unit_test(tunnel_with_another_target_port_falls_back_to_nat),
-            cmocka_unit_test(port_taken_on_a_shared_address_is_left_out),
-            cmocka_unit_test(virtual_server_is_found_by_its_key),
-            cmocka_unit_test(held_virtual_server_is_what_it_was),
-            cmocka_unit_test(problems_beyond_a_count_are_forgotten),
+            cmocka_unit_test(only_load_balancers_of_our_class_count),
+            cmocka_unit_test(class_of_the_configuration_is_the_one_that_counts),
+            cmocka_unit_test(model_without_services_gives_an_empty_plan),
+            cmocka_unit_test(annotations_choose_forwarding_scheduler_and_check),
+            cmocka_unit_test(configuration_gives_what_annotations_do_not),
+            cmocka_unit_test(tunnel_schedules_by_mh_unless_told_otherwise),
+            cmocka_unit_test(tunnel_to_another_port_becomes_nat_for_that_port_only),
+            cmocka_unit_test(bad_annotation_gives_the_default_and_one_problem_each),
+            cmocka_unit_test(bad_annotation_leaves_other_services_alone),
+            cmocka_unit_test(template_is_named_by_an_annotation),
+            cmocka_unit_test(session_affinity_becomes_a_persistence_timeout),
+            cmocka_unit_test(any_order_of_objects_gives_the_same_plan),
+            cmocka_unit_test(found_by_its_key_only),
+            cmocka_unit_test(held_server_is_what_it_was_before),
+            cmocka_unit_test(held_server_that_was_not_there_is_dropped),
+            cmocka_unit_test(problems_can_be_forgotten_back_to_a_count),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,19 +98,20 @@ static void empty_plan_is_an_empty_list(void **state)
 static void exabgp_learns_the_session_and_the_next_hops(void **state)
 {
         _cleanup_config_ struct config *config = config_of(SITE);
-        struct addr pod, node, node6 = {0};
+        struct addr_pair pod = {0}, node = {0};
         _cleanup_json_ json_t *plain = NULL, *full = NULL;
 
         (void)state;
-        assert_int_equal(addr_parse("10.244.1.2", &pod), 0);
-        assert_int_equal(addr_parse("10.0.0.1", &node), 0);
-        plain = view_exabgp(config, &pod, &node, &node6, NULL);
-        expect_json(plain, "{\"local_address\": \"10.244.1.2\", \"router_id\": \"10.244.1.2\","
-                           " \"next_hop\": \"10.0.0.1\", \"next_hop6\": false, \"local_as\": 65021,"
-                           " \"hold_time\": 9, \"password\": false,"
-                           " \"neighbors\": [{\"address\": \"10.0.0.109\", \"as\": 65021}]}");
-        assert_int_equal(addr_parse("fd00::1", &node6), 0);
-        full = view_exabgp(config, &pod, &node, &node6, "secret");
+        assert_int_equal(addr_parse("10.244.1.2", &pod.v4), 0);
+        assert_int_equal(addr_parse("10.0.0.1", &node.v4), 0);
+        plain = view_exabgp(config, &pod, &node, NULL);
+        expect_json(
+            plain, "{\"router_id\": \"10.244.1.2\", \"pod_address\": \"10.244.1.2\", \"pod_address6\": false,"
+                   " \"next_hop\": \"10.0.0.1\", \"next_hop6\": false, \"local_as\": 65021,"
+                   " \"hold_time\": 9, \"password\": false, \"neighbors\": [{\"address\": \"10.0.0.109\","
+                   " \"local_address\": \"10.244.1.2\", \"as\": 65021}]}");
+        assert_int_equal(addr_parse("fd00::1", &node.v6), 0);
+        full = view_exabgp(config, &pod, &node, "secret");
         assert_string_equal(json_string_value(json_object_get(full, "next_hop6")), "fd00::1");
         assert_string_equal(json_string_value(json_object_get(full, "password")), "secret");
 }

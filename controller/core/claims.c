@@ -82,7 +82,8 @@ static int add_asked_for(struct plan *plan, const struct config *config, size_t 
                 int r;
 
                 word += strspn(word, " ");
-                word[strcspn(word, " ")] = '\0';
+                for (size_t end = strlen(word); end > 0 && word[end - 1] == ' '; end--)
+                        word[end - 1] = '\0';
                 if (addr_parse(word, &claim.addr) < 0) {
                         *families = WANTS_IPV4 | WANTS_IPV6; /* nobody knows which he meant: give none */
                         r = plan_add_problem(plan, plan->services[service].name, "BadAddress",
@@ -95,6 +96,12 @@ static int add_asked_for(struct plan *plan, const struct config *config, size_t 
                         return r;
         }
         return 0;
+}
+
+/* For the API an empty loadBalancerIP is an absent one. */
+static bool asks_by_spec(const struct service *source)
+{
+        return source->load_balancer_ip && *source->load_balancer_ip;
 }
 
 static bool is_asked_for(const struct claim_list *list, size_t first, const struct addr *addr)
@@ -112,23 +119,29 @@ static int collect(struct plan *plan, const struct config *config, const struct 
                    struct claim_list *list)
 {
         const char *annotation = source->annotations[ANNOTATION_ADDRESS];
-        bool follows = addresses == PLAN_ADDRESSES_STATUS;
+        /* Only the leader changes what stands in a status; for all others it is what holds. */
+        bool as_written = addresses == PLAN_ADDRESSES_STATUS ||
+                          (addresses == PLAN_ADDRESSES_ALLOCATE && source->n_status_addrs);
         size_t first = list->count;
         int r = 0;
 
-        if (!follows && annotation)
+        if (as_written)
+                *asked = WANTS_IPV4 | WANTS_IPV6;
+        if (!as_written && annotation)
                 r = add_asked_for(plan, config, service, annotation_key(ANNOTATION_ADDRESS), annotation,
                                   asked, list);
-        else if (!follows && source->load_balancer_ip)
+        else if (!as_written && asks_by_spec(source))
                 r = add_asked_for(plan, config, service, "spec.loadBalancerIP", source->load_balancer_ip,
                                   asked, list);
         for (size_t i = 0; i < source->n_status_addrs && r == 0; i++) {
                 const struct addr *addr = &source->status_addrs[i];
                 struct claim claim = {.addr = *addr, .service = service, .from_status = true};
 
-                if (!follows && !(wanted_families(source) & family_bit(addr->family)))
+                if (addresses == PLAN_ADDRESSES_ASSIGN &&
+                    !(wanted_families(source) & family_bit(addr->family)))
                         continue; /* it was dual-stack once */
-                claim.second_choice = (*asked & family_bit(addr->family)) && !is_asked_for(list, first, addr);
+                claim.second_choice =
+                    !as_written && (*asked & family_bit(addr->family)) && !is_asked_for(list, first, addr);
                 r = add_claim(plan, config, &claim, list);
         }
         return r;

@@ -167,8 +167,13 @@ static void on_relist(struct ev_loop *loop, ev_timer *timer, int revents)
 
         (void)loop;
         (void)revents;
-        if (watch->state.request != WATCH_REQUEST_WATCH)
-                return; /* a list is on its way, which will set the timer */
+        if (watch->state.request ==
+            WATCH_REQUEST_WATCH) /* else a list is on its way, which will set the timer */
+                kube_watch_relist(watch);
+}
+
+void kube_watch_relist(struct kube_watch *watch)
+{
         (void)watch_state_relist(&watch->state);
         watch->stats.restarts[WATCH_REASON_PERIODIC]++;
         if (!watch->transfer)

@@ -46,6 +46,10 @@ int kube_watch_new(struct ev_loop *loop, struct http_client *client, const struc
 /* Begins. The listener is called from the loop only. */
 void kube_watch_start(struct kube_watch *watch);
 
+/* Begins a list now, whatever is under way: what the listener hears next of a complete list is no older than
+ * this call. Not from within the listener. */
+void kube_watch_relist(struct kube_watch *watch);
+
 /* Borrowed. */
 const struct kube_watch_stats *kube_watch_stats(const struct kube_watch *watch);
 

@@ -22,6 +22,15 @@ int virtual_server_compare(const struct virtual_server *a, const struct virtual_
         return order ? order : (int)a->port - (int)b->port;
 }
 
+void assignment_clear(struct assignment *assignment)
+{
+        free(assignment->namespace);
+        free(assignment->name);
+        free(assignment->resource_version);
+        free(assignment->addrs);
+        *assignment = (struct assignment){0};
+}
+
 void plan_free(struct plan *plan)
 {
         if (!plan)
@@ -33,12 +42,8 @@ void plan_free(struct plan *plan)
         }
         for (size_t i = 0; i < plan->n_virtual_servers; i++)
                 free(plan->virtual_servers[i].real_servers);
-        for (size_t i = 0; i < plan->n_assignments; i++) {
-                free(plan->assignments[i].namespace);
-                free(plan->assignments[i].name);
-                free(plan->assignments[i].resource_version);
-                free(plan->assignments[i].addrs);
-        }
+        for (size_t i = 0; i < plan->n_assignments; i++)
+                assignment_clear(&plan->assignments[i]);
         plan_forget_problems(plan, 0);
         free(plan->assignments);
         free(plan->services);

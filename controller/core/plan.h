@@ -57,6 +57,8 @@ struct assignment {
         size_t n_addrs;
 };
 
+void assignment_clear(struct assignment *assignment);
+
 struct plan {
         struct plan_service *services; /* sorted by namespace and name */
         size_t n_services;

@@ -73,6 +73,8 @@ static void try_again(struct elector *e)
         /* A little jitter, so that pods which started together do not go on asking together. */
         double delay_s = LEADER_RETRY_MS / 1e3 * (0.9 + 0.2 * arc4random() / UINT32_MAX);
 
+        if (e->resigned)
+                return;
         ev_timer_stop(e->loop, &e->next);
         ev_timer_set(&e->next, delay_s, 0.0);
         ev_timer_start(e->loop, &e->next);

@@ -77,11 +77,11 @@ class Store:
         self.history.append((self.version, kind, event_type, json.loads(json.dumps(obj))))
         self.changed.notify_all()
 
-    def put(self, kind, name, **members):
+    def put(self, kind, name, labels=None, **members):
         with self.changed:
             known = self.objects[kind]
             event_type = "MODIFIED" if name in known else "ADDED"
-            known[name] = {"metadata": {"namespace": "shop", "name": name}, **members}
+            known[name] = {"metadata": {"namespace": "shop", "name": name, "labels": labels or {}}, **members}
             self._note(kind, event_type, known[name])
 
     def service(self, name, port):

@@ -108,6 +108,8 @@ def main():
 
 try:
     sys.exit(main())
+except BrokenPipeError:
+    sys.exit(1)
 except OSError as error:
     sys.exit(f"lab: not running ({error.strerror}); test/lab/start starts it")
 except KeyboardInterrupt:

@@ -96,7 +96,7 @@ class Agent:
         tty.setraw(self.line)
         self.pending = b""
         self.sessions = {}
-        self.ready = False
+        self.ready = None   # whether the boot went well, once that is known
         self.waiting = []
         self.wake, wake_writer = os.pipe()
         os.set_blocking(self.wake, False)
@@ -119,6 +119,11 @@ class Agent:
         self.begin("boot", *in_child(work))
 
     def run(self, number, message):
+        if not self.ready:
+            self.send(id=number, out="the lab has not come up\n")
+            self.send(id=number, exit=1)
+            return
+
         def work():
             if "demo" in message:
                 import story
@@ -149,10 +154,10 @@ class Agent:
         number = message["id"]
         session = self.sessions.get(number)
         if "run" in message or "demo" in message:
-            if self.ready:
-                self.run(number, message)
-            else:
+            if self.ready is None:
                 self.waiting.append((number, message))
+            else:
+                self.run(number, message)
         elif "exec" in message:
             self.exec(number, message["machine"], message["exec"], message.get("tty"))
         elif "stop" in message:
@@ -214,10 +219,7 @@ class Agent:
         if session.number == "boot":
             self.ready = session.status == 0
             for number, message in self.waiting:
-                if self.ready:
-                    self.run(number, message)
-                else:
-                    self.send(id=number, exit=1)
+                self.run(number, message)
 
     def serve(self):
         self.send(id="boot", out="guest is up\n")

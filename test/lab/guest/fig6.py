@@ -24,7 +24,7 @@ LBS = ("lb1", "lb2")
 WEBS = ("web1", "web2", "web3")
 
 CONFIG = f"{LAB}/tree/test/lab/coracle.yaml"
-VALUES = f"{LAB}/tree/routers/site.yaml"      # the example site is this one
+RENDERED = f"{LAB}/out/rendered"             # the routers' configurations, made by lab_build in common.sh
 TEMPLATES = f"{LAB}/templates"              # a copy of the project's, for scenarios to edit
 
 LOOPBACK = "link set lo up"
@@ -35,11 +35,14 @@ class Pod(Machine):
         super().__init__(name)
         self.node, self.node_address = f"node{node}", NODES[node]
         self.address, self.gateway = f"172.16.{node}.{number}", f"172.16.{node}.1"
+        # Made from the address, as Docker does: a new pod at an old address is not sought where the old one was
+        self.mac = f"02:42:ac:10:{node:02x}:{number:02x}"
 
     def connect(self):
         """What a CNI plugin does: one end of a veth pair on the node's bridge, the other is the pod's eth0."""
         self.create()
-        Machine(self.node).ip([f"link add {self.name} master cni0 up type veth peer name eth0 netns {self.netns}"])
+        Machine(self.node).ip([f"link add {self.name} master cni0 up type veth "
+                               f"peer name eth0 address {self.mac} netns {self.netns}"])
         self.ip([LOOPBACK, "link set eth0 up", f"addr add {self.address}/24 dev eth0",
                  f"route add default via {self.gateway}"])
 
@@ -90,19 +93,20 @@ def start_hosts():
     return router, reflector
 
 
+def rendered(machine, name):
+    """Copies a configuration to the machine, where its daemon may read it, whatever its user."""
+    with open(f"{RENDERED}/{name}", encoding="utf-8") as file:
+        return machine.write(name, file.read())
+
+
 def start_routers(router, reflector):
-    reflector.start("gobgpd", ["gobgpd", "-f", render(reflector, "gobgpd-reflector.yml"), "-t", "yaml"])
+    reflector.start("gobgpd", ["gobgpd", "-f", rendered(reflector, "gobgpd-reflector.yml"), "-t", "yaml"])
     os.mkdir(f"{router.run_dir}/frr")
     shutil.chown(f"{router.run_dir}/frr", "frr", "frr")
-    router.start("zebra", ["/usr/lib/frr/zebra", "-f", render(router, "zebra.conf")])
+    router.start("zebra", ["/usr/lib/frr/zebra", "-f", rendered(router, "zebra.conf")])
     wait_for(lambda: os.path.exists(f"{router.run_dir}/frr/zserv.api"), 20, "zebra listens")
-    router.start("gobgpd", [f"{LAB}/trixie/usr/bin/gobgpd", "-f", render(router, "gobgpd-router.yml"),
+    router.start("gobgpd", [f"{LAB}/trixie/usr/bin/gobgpd", "-f", rendered(router, "gobgpd-router.yml"),
                             "-t", "yaml"], user="frr")
-
-
-def render(machine, template):
-    """A configuration from the site's values; returns its path on the machine."""
-    return machine.write(template, machine.output("coracle", "render", "--values", VALUES, f"{TEMPLATES}/{template}"))
 
 
 def start_web(name):
@@ -141,8 +145,8 @@ def connect_lb(name):
 
 def start_lb(pod):
     """What the node's kubelet does with deploy/: the init container, then the two others."""
-    pools = pod.output("coracle", "render", "--config", CONFIG, "--output", "pools").split()
-    pod.output(f"{LAB}/tree/deploy/netns-setup", *pools)
+    with open(f"{RENDERED}/pools", encoding="ascii") as pools:
+        pod.output(f"{LAB}/tree/deploy/netns-setup", *pools.read().split())
     start_containers(pod)
 
 
@@ -211,6 +215,7 @@ def start():
     web_service().publish()
     say("machines and web pods run")
     wait_for(lambda: os.path.exists(f"{LAB}/out/built"), 300, "the project is built")
+    say("the project is built")
     shutil.copytree(f"{LAB}/tree/templates", TEMPLATES)
     for pod in lbs:
         start_lb(pod)

@@ -1,0 +1,156 @@
+"""The real `coracle controller` with the API as its source: from a Service's creation to keepalived's reload, and
+what stays when the API goes. keepalived is a stand-in that counts its signals: this machine's kernel may have no IPVS
+(the lab has)."""
+
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from fake_api import FakeApi
+
+CORACLE, TEMPLATES = sys.argv.pop(1), sys.argv.pop(1)
+PATIENCE_S = 20
+CHANGES = 20
+KEEPALIVED = """#!/bin/sh
+case "$*" in *-t*) exit 0 ;; esac
+trap 'date +%s.%N >> hups' HUP
+while :; do sleep 0.01; done
+"""
+
+
+class Daemon:
+    def __init__(self, api, directory):
+        self.directory = pathlib.Path(directory)
+        (self.directory / "keepalived").write_text(KEEPALIVED)
+        (self.directory / "keepalived").chmod(0o755)
+        (self.directory / "coracle.yaml").write_text(
+            "pools: [{name: public, prefixes: [10.1.1.0/24]}]\n"
+            "bgp: {localAS: 65021, reflectors: [{address: 192.0.2.1, as: 65021}]}\n")
+        self.log = open(self.directory / "log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [CORACLE, "controller", "--config", "coracle.yaml", "--templates", TEMPLATES, "--run-dir", "run",
+             "--keepalived", "./keepalived", "--server", f"https://127.0.0.1:{api.client_port}",
+             "--token-file", api.token_file, "--ca-file", api.ca_file],
+            cwd=directory, stderr=self.log)
+
+    def config(self):
+        try:
+            return (self.directory / "run/keepalived.conf").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def await_config(self, holds):
+        return self.await_(lambda: holds(self.config()))
+
+    def await_(self, condition):
+        """How long it took until the condition held."""
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > PATIENCE_S:
+                raise AssertionError("not in time; config:\n" + self.config() + "\nlog:\n" + self.read_log())
+            time.sleep(0.002)
+        return time.monotonic() - began
+
+    def read_log(self):
+        return (self.directory / "log").read_text()
+
+    def uss_mb(self):
+        lines = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
+
+    def status(self):
+        return json.loads(subprocess.run(
+            [CORACLE, "status", "--output", "json", "--run-dir", self.directory / "run"],
+            check=True, capture_output=True).stdout)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.log.close()
+        if self.process.returncode != 0:
+            raise AssertionError(f"exit code {self.process.returncode}:\n" + self.read_log())
+
+
+def put_service(api, name, address=None):
+    status = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "Proxy"}]} if address else {}}
+    api.store.put("Service", name, status=status,
+                  spec={"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "ports": [{"port": 80}]})
+
+
+def put_slice(api, name, *addresses):
+    api.store.put("EndpointSlice", f"{name}-1", labels={"kubernetes.io/service-name": name}, addressType="IPv4",
+                  ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
+
+
+class TestDaemon(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.api = FakeApi(self.directory.name)
+        for i in range(1, 11):
+            put_service(self.api, f"web-{i}", f"10.1.1.{i}")
+            put_slice(self.api, f"web-{i}", f"172.16.1.{i}", f"172.16.2.{i}")
+        self.api.start()
+        self.daemon = Daemon(self.api, self.directory.name)
+
+    def tearDown(self):
+        self.daemon.stop()
+        self.api.stop()
+        self.directory.cleanup()
+
+    def test_objects_reach_keepalived_and_stay_when_the_api_goes(self):
+        daemon, api = self.daemon, self.api
+        daemon.await_config(lambda text: text.count("virtual_server ") == 10)
+        self.assertIn("real_server 172.16.2.7 8080", daemon.config())
+
+        delays = []
+        for i in range(CHANGES):
+            address = f"172.16.3.{i + 1}"
+            put_slice(api, "web-1", "172.16.1.1", address)
+            delays.append(daemon.await_config(lambda text, a=address: f"real_server {a} 8080" in text))
+        print(f"endpoint change to new configuration: median {statistics.median(delays) * 1000:.0f} ms, "
+              f"longest {max(delays) * 1000:.0f} ms ({CHANGES} changes)")
+
+        put_service(api, "late")
+        put_slice(api, "late", "172.16.1.99")
+        put_service(api, "last", "10.1.1.98")
+        put_slice(api, "last", "172.16.1.98")
+        daemon.await_config(lambda text: "virtual_server 10.1.1.98 80" in text)
+        self.assertNotIn("172.16.1.99", daemon.config(), "served without an address in its status")
+
+        before = daemon.config()
+        api.stop()
+        time.sleep(1)
+        self.assertEqual(daemon.config(), before)
+        self.assertTrue(daemon.status()["synced"])
+        api.start()
+        api.store.delete("Service", "last")
+        daemon.await_config(lambda text: "virtual_server 10.1.1.98 80" not in text)
+        print(f"USS with the API as source: {daemon.uss_mb():.2f} MB (as built for this test)")
+        self.assertNotIn("token-1", daemon.read_log())
+
+    def test_keepalived_is_told_once_for_a_burst_and_never_for_nothing(self):
+        daemon, api = self.daemon, self.api
+        hups = daemon.directory / "hups"
+        daemon.await_config(lambda text: text.count("virtual_server ") == 10)
+        time.sleep(0.3)
+        for i in range(50):
+            put_slice(api, "web-1", "172.16.1.1", f"172.16.4.{i + 1}")
+        daemon.await_config(lambda text: "172.16.4.50" in text)
+        daemon.await_(hups.exists)
+        time.sleep(0.5)
+        told = len(hups.read_text().splitlines())
+        self.assertLessEqual(told, 10, "a burst of 50 changes")
+        for _ in range(5):
+            put_slice(api, "web-1", "172.16.1.1", "172.16.4.50")
+        time.sleep(0.5)
+        self.assertEqual(len(hups.read_text().splitlines()), told, "reloaded although nothing had changed")
+        print(f"50 changes in a burst: {told} reloads")
+
+
+if __name__ == "__main__":
+    unittest.main()

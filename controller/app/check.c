@@ -98,6 +98,14 @@ static void on_exit_of_keepalived(struct process *process, int status)
         ev_break(process->loop, EVBREAK_ONE);
 }
 
+/* The first line of what it wrote, if it wrote anything. */
+static int fail_of_keepalived(const char *program, const char *output, struct error *error)
+{
+        if (!output || !*output)
+                return error_set(error, program, "-t failed without a word");
+        return error_set(error, program, "%.*s", (int)strcspn(output, "\n"), output);
+}
+
 /* Returns 0, -EINVAL if keepalived has complaints (in *error, the first of them), -ENOENT if there is none.
  */
 static int ask_keepalived(const char *program, const struct strbuf *text, struct error *error)
@@ -117,8 +125,7 @@ static int ask_keepalived(const char *program, const struct strbuf *text, struct
         if (r == 0 && WIFEXITED(run.status) && WEXITSTATUS(run.status) == 127)
                 r = -ENOENT;
         else if (r == 0 && run.status != 0)
-                r = error_set(error, program, "%.*s", (int)strcspn(run.process.output.text, "\n"),
-                              run.process.output.text);
+                r = fail_of_keepalived(program, run.process.output.text, error);
         (void)unlink(path);
         process_clear(&run.process);
         return r;

@@ -362,10 +362,13 @@ static int make_parts(struct controller *c, struct error *error)
         int r = read_templates(c, error);
 
         if (r < 0)
-                return r;
-        if (mkdir(c->options->run_dir, 0755) < 0 && errno != EEXIST)
-                return error_set(error, c->options->run_dir, "cannot make the run directory: %s",
-                                 strerror(errno));
+                return r == -ENOMEM ? r : -EINVAL; /* whatever is wrong with them is bad configuration */
+        if (mkdir(c->options->run_dir, 0755) < 0 && errno != EEXIST) {
+                r = -errno;
+                (void)error_set(error, c->options->run_dir, "cannot make the run directory: %s",
+                                strerror(-r));
+                return r == -EINVAL ? -EIO : r;
+        }
         r = keepalived_new(c->loop, c->options->keepalived, c->options->run_dir, &keepalived_listener,
                            &c->keepalived, error);
         if (r < 0)

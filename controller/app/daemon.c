@@ -21,6 +21,8 @@ int command_controller(const struct options *options)
         }
         (void)signal(SIGPIPE, SIG_IGN);
         r = files_read_config(options->config, &config, &error);
+        if (r < 0 && r != -ENOMEM)
+                r = -EINVAL; /* a file that is not there is bad usage, as for check and render */
         if (r == 0)
                 r = controller_new(ev_default_loop(0), options, config, &controller, &error);
         if (r < 0) {

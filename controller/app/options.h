@@ -24,7 +24,6 @@ struct options {
         const char *values;
         const char *pod_address;
         const char *node_address;
-        const char *node_address6;
         const char *server;
         const char *token_file;
         const char *ca_file;

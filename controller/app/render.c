@@ -9,10 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
+static int fail_to_write(struct error *error)
+{
+        (void)error_set(error, "standard output", "cannot write: %s", strerror(errno));
+        return -EIO;
+}
+
 static int print_text(const struct strbuf *text, struct error *error)
 {
         if (text->length && fwrite(text->text, 1, text->length, stdout) != text->length)
-                return error_set(error, "standard output", "cannot write");
+                return fail_to_write(error);
         return 0;
 }
 
@@ -21,7 +27,7 @@ static int print_json(const json_t *json, struct error *error)
         if (!json)
                 return error_oom(error);
         if (json_dumpf(json, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
-                return error_set(error, "standard output", "cannot write");
+                return fail_to_write(error);
         return 0;
 }
 
@@ -58,31 +64,59 @@ static int render_pools(const struct config *config)
         return 0;
 }
 
-static int parse_addr(const char *flag, const char *text, struct addr *out, struct error *error)
+/* "A" or "A,B": one address of each family at most, as Kubernetes' status.podIPs gives them. */
+static int parse_addrs(const char *flag, const char *text, struct addr_pair *out, struct error *error)
 {
         if (!text)
                 return error_set(error, NULL, "--output exabgp needs %s", flag);
-        if (addr_parse(text, out) < 0)
-                return error_set(error, flag, "is not an IP address");
+        while (*text) {
+                size_t length = strcspn(text, ",");
+                char one[ADDR_TEXT_SIZE];
+                struct addr addr, *place;
+
+                if (length >= sizeof(one))
+                        return error_set(error, flag, "is not an IP address");
+                memcpy(one, text, length);
+                one[length] = '\0';
+                if (addr_parse(one, &addr) < 0)
+                        return error_set(error, flag, "\"%s\" is not an IP address", one);
+                place = addr.family == AF_INET6 ? &out->v6 : &out->v4;
+                if (place->family != AF_UNSPEC)
+                        return error_set(error, flag, "more than one address of a family");
+                *place = addr;
+                text += length + (text[length] == ',');
+        }
+        return 0;
+}
+
+static int check_reflectors(const struct config *config, const struct addr_pair *pod, struct error *error)
+{
+        for (size_t i = 0; i < config->bgp.n_reflectors; i++) {
+                const struct addr *reflector = &config->bgp.reflectors[i].address;
+                char text[ADDR_TEXT_SIZE];
+
+                if ((reflector->family == AF_INET6 ? &pod->v6 : &pod->v4)->family == AF_UNSPEC)
+                        return error_set(error, "--pod-address", "none is of the family of the reflector %s",
+                                         addr_format(reflector, text));
+        }
         return 0;
 }
 
 static int render_exabgp(const struct options *options, const struct config *config, struct error *error)
 {
         _cleanup_template_ struct template *template = NULL;
-        struct addr pod = {0}, node = {0}, node6 = {0};
+        struct addr_pair pod = {0}, node = {0};
         _cleanup_strbuf_ struct strbuf text = {0}, path = {0};
         _cleanup_free_ char *password = NULL;
         _cleanup_json_ json_t *view = NULL;
 
-        if (parse_addr("--pod-address", options->pod_address, &pod, error) < 0 ||
-            parse_addr("--node-address", options->node_address, &node, error) < 0 ||
-            (options->node_address6 &&
-             parse_addr("--node-address6", options->node_address6, &node6, error) < 0))
+        if (parse_addrs("--pod-address", options->pod_address, &pod, error) < 0 ||
+            parse_addrs("--node-address", options->node_address, &node, error) < 0 ||
+            check_reflectors(config, &pod, error) < 0)
                 return -EINVAL;
         if (config->bgp.password_file && files_read_secret(config->bgp.password_file, &password, error) < 0)
                 return -EINVAL;
-        view = view_exabgp(config, &pod, &node, &node6, password);
+        view = view_exabgp(config, &pod, &node, password);
         if (!view || strbuf_printf(&path, "%s/exabgp.conf", options->templates) < 0)
                 return error_oom(error);
         if (files_read_template(path.text, &template, error) < 0)
@@ -228,10 +262,12 @@ static int render(const struct options *options, struct error *error)
 int command_render(const struct options *options)
 {
         struct error error = {0};
+        int r = render(options, &error);
 
-        if (render(options, &error) < 0 || fflush(stdout) != 0) {
-                command_complain(&error);
-                return EXIT_USAGE;
-        }
-        return EXIT_FINE;
+        if (r == 0 && fflush(stdout) != 0)
+                r = fail_to_write(&error);
+        if (r == 0)
+                return EXIT_FINE;
+        command_complain(&error);
+        return r == -EIO || r == -ENOMEM ? EXIT_RUNTIME : EXIT_USAGE;
 }

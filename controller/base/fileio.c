@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,15 +16,25 @@ static int fail(struct error *error, const char *path, const char *action, int e
         return -errnum;
 }
 
+static int fail_too_large(struct error *error, const char *path, size_t max_size)
+{
+        (void)error_set(error, path, "larger than %zu bytes", max_size);
+        return -EFBIG;
+}
+
 int file_read(const char *path, size_t max_size, struct strbuf *out, struct error *error)
 {
         _cleanup_close_ int fd = -1;
         char chunk[16384];
         size_t total = 0;
+        struct stat status;
 
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return fail(error, path, "open", errno);
+        /* Known before a byte of it is in memory; what has no size, as in /proc, is counted. */
+        if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uintmax_t)status.st_size > max_size)
+                return fail_too_large(error, path, max_size);
         for (;;) {
                 ssize_t n = read(fd, chunk, sizeof(chunk));
 
@@ -34,10 +45,8 @@ int file_read(const char *path, size_t max_size, struct strbuf *out, struct erro
                 if (n == 0)
                         return 0;
                 total += (size_t)n;
-                if (total > max_size) {
-                        (void)error_set(error, path, "larger than %zu bytes", max_size);
-                        return -EFBIG;
-                }
+                if (total > max_size)
+                        return fail_too_large(error, path, max_size);
                 if (strbuf_append(out, chunk, (size_t)n) < 0)
                         return error_oom(error);
         }

@@ -68,7 +68,8 @@ static int add_asked_for(struct plan *plan, const struct config *config, size_t 
                 int r;
 
                 word += strspn(word, " ");
-                word[strcspn(word, " ")] = '\0';
+                for (size_t end = strlen(word); end > 0 && word[end - 1] == ' '; end--)
+                        word[end - 1] = '\0';
                 if (addr_parse(word, &addr) < 0)
                         r = plan_add_problem(plan, plan->services[service].name, "BadAddress",
                                              "%s is not an IP address; ignored", key);
@@ -78,6 +79,12 @@ static int add_asked_for(struct plan *plan, const struct config *config, size_t 
                         return r;
         }
         return 0;
+}
+
+/* For the API an empty loadBalancerIP is an absent one. */
+static bool asks_by_spec(const struct service *source)
+{
+        return source->load_balancer_ip && *source->load_balancer_ip;
 }
 
 static int collect(struct plan *plan, const struct config *config, const struct service *source,
@@ -96,7 +103,7 @@ static int collect(struct plan *plan, const struct config *config, const struct 
         if (annotation)
                 return add_asked_for(plan, config, service, annotation_key(ANNOTATION_ADDRESS), annotation,
                                      list);
-        if (source->load_balancer_ip)
+        if (asks_by_spec(source))
                 return add_asked_for(plan, config, service, "spec.loadBalancerIP", source->load_balancer_ip,
                                      list);
         return 0;
@@ -235,8 +242,7 @@ static int allocate_missing(struct plan *plan, const struct config *config,
                 const struct service *source = sources[i];
                 int r = 0;
 
-                if (source->n_status_addrs || source->load_balancer_ip ||
-                    source->annotations[ANNOTATION_ADDRESS])
+                if (source->n_status_addrs || asks_by_spec(source) || source->annotations[ANNOTATION_ADDRESS])
                         continue;
                 if (source->ipv4)
                         r = allocate(plan, &ipv4, i, claimed, list);

@@ -1,6 +1,7 @@
 #include "core/config.h"
 
 #include "base/strbuf.h"
+#include "core/config_check.h"
 #include "core/yaml.h"
 
 #include <errno.h>
@@ -342,24 +343,6 @@ static int read_defaults(const struct reader *r, const char *key, const json_t *
         return read_fields(r, key, value, fields, out);
 }
 
-/* A route shorter than its pool would attract addresses that are not ours. */
-static int check_lengths(const struct reader *r, const struct config *config, const json_t *document)
-{
-        for (size_t i = 0; i < config->n_pools; i++) {
-                for (size_t j = 0; j < config->pools[i].n_prefixes; j++) {
-                        const struct prefix *prefix = &config->pools[i].prefixes[j];
-                        uint8_t length = prefix->addr.family == AF_INET ? config->bgp.announce_length4
-                                                                        : config->bgp.announce_length6;
-
-                        if (length < prefix->length)
-                                return FAIL(r, json_object_get(document, "bgp"),
-                                            "announce: a route of length %u reaches beyond pool %s (/%u)",
-                                            length, config->pools[i].name, prefix->length);
-                }
-        }
-        return 0;
-}
-
 static int read_document(const struct reader *r, const json_t *document, struct config *config)
 {
         static const struct field fields[] = {
@@ -369,9 +352,17 @@ static int read_document(const struct reader *r, const json_t *document, struct 
             {"defaults", read_defaults, 0, false},
             {NULL},
         };
+        const char *key = NULL;
         int result = read_fields(r, "the configuration", document, fields, config);
 
-        return result < 0 ? result : check_lengths(r, config, document);
+        if (result == 0)
+                result = config_check(config, &key, r->error);
+        if (result == -EINVAL && key) {
+                struct error conflict = *r->error;
+
+                result = FAIL(r, json_object_get(document, key), "%s", conflict.what);
+        }
+        return result;
 }
 
 static struct config *new_with_defaults(void)

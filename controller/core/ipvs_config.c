@@ -102,14 +102,16 @@ static bool braces_balance(const char *text, size_t length)
         return depth == 0;
 }
 
-/* The service's own template; where there is none of that name, a problem and the default. */
+/* The service's own template and its name; where there is none of that name, a problem and the default. */
 static int pick_template(const struct template_set *templates, struct plan *plan,
-                         const struct plan_service *service, const struct template **out)
+                         const struct plan_service *service, const struct template **out, const char **name)
 {
-        *out = service->template ? template_set_find(templates, service->template) : NULL;
+        *name = service->template;
+        *out = *name ? template_set_find(templates, *name) : NULL;
         if (*out)
                 return 0;
-        *out = template_set_find(templates, IPVS_SERVICE_TEMPLATE);
+        *name = IPVS_SERVICE_TEMPLATE;
+        *out = template_set_find(templates, *name);
         if (!service->template)
                 return 0;
         return plan_add_problem(plan, service->name, "TemplateMissing", "there is no template %s; using %s",
@@ -123,20 +125,23 @@ static int render_piece(const struct template_set *templates, struct plan *plan,
 {
         _cleanup_json_ json_t *view = view_virtual_server(plan, vs);
         const struct template *template = NULL;
+        const char *name = NULL;
         size_t start = text->length;
         int r;
 
-        if (!view || pick_template(templates, plan, &plan->services[vs->service], &template) < 0)
+        if (!view || pick_template(templates, plan, &plan->services[vs->service], &template, &name) < 0)
                 return error_oom(error);
         if (!template)
                 return error_set(error, NULL, "there is no template %s", IPVS_SERVICE_TEMPLATE);
         r = template_render(template, view, TEMPLATE_VALUES_TOKEN, text, error);
         if (r < 0)
                 return r;
+        if (text->length == start)
+                return error_set(error, name, "the template renders nothing");
         if (!braces_balance(text->text + start, text->length - start)) {
                 text->length = start;
                 text->text[start] = '\0';
-                return error_set(error, NULL, "the template's braces do not balance");
+                return error_set(error, name, "the template's braces do not balance");
         }
         return 0;
 }

@@ -123,8 +123,11 @@ void plan_compact(struct plan *plan)
 {
         size_t kept = 0;
 
-        for (size_t i = 0; i < plan->n_virtual_servers; i++)
+        for (size_t i = 0; i < plan->n_virtual_servers; i++) {
                 if (plan->virtual_servers[i].n_real_servers)
                         plan->virtual_servers[kept++] = plan->virtual_servers[i];
+                else
+                        free(plan->virtual_servers[i].real_servers);
+        }
         plan->n_virtual_servers = kept;
 }

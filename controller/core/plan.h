@@ -84,7 +84,7 @@ int plan_add_problem(struct plan *plan, const char *service, const char *reason,
  * new one could not be applied. 0 or -ENOMEM. */
 int plan_hold(struct plan *plan, size_t index, const struct plan *other);
 
-/* Drops the virtual servers that have no real servers (left so by plan_hold). */
+/* Drops the virtual servers that have no real servers, which keepalived refuses. */
 void plan_compact(struct plan *plan);
 
 /* Drops the problems after the first `count`: those of a rendering that is done again. */

@@ -166,7 +166,7 @@ static int check_tunnel_ports(struct plan *plan, struct virtual_server *vs)
         return 0;
 }
 
-/* Appends the virtual server of one VIP and port, if anything stands behind it. */
+/* Appends the virtual server of one VIP and port, even if nothing stands behind it: the port is taken. */
 static int add_virtual_server(struct plan *plan, const struct claim *claim, const struct service_port *port,
                               const struct endpoint_slice *const *slices, size_t n_slices)
 {
@@ -195,11 +195,6 @@ static int add_virtual_server(struct plan *plan, const struct claim *claim, cons
                 }
         }
         sort_real_servers(vs);
-        if (!vs->n_real_servers) {
-                free(vs->real_servers);
-                plan->n_virtual_servers--; /* keepalived refuses a virtual server without real servers */
-                return 0;
-        }
         revive_if_all_drain(vs);
         return check_tunnel_ports(plan, vs);
 }
@@ -332,6 +327,7 @@ int plan_build(const struct config *config, const struct model *model, enum plan
                 r = sort_virtual_servers(plan);
         if (r < 0)
                 return r;
+        plan_compact(plan);
         *out = TAKE_PTR(plan);
         return 0;
 }

@@ -111,31 +111,57 @@ json_t *view_plan(const struct plan *plan)
         return failed ? NULL : TAKE_PTR(object);
 }
 
-json_t *view_exabgp(const struct config *config, const struct addr *pod_addr, const struct addr *node_addr,
-                    const struct addr *node_addr6, const char *password)
+/* RFC 6286: any number that no other speaker of the AS has. The pod's IPv4 address is one; without it the end
+ * of its IPv6 address, which tells the pods of a cluster apart in practice. */
+static struct addr router_id(const struct addr_pair *pod)
+{
+        struct addr id = {.family = AF_INET};
+
+        if (pod->v4.family == AF_INET)
+                return pod->v4;
+        memcpy(id.bytes, pod->v6.bytes + sizeof(pod->v6.bytes) - 4, 4);
+        return id;
+}
+
+static void set_addr_or_false(json_t *object, const char *key, const struct addr *addr, bool *failed)
+{
+        if (addr->family == AF_UNSPEC)
+                set(object, key, json_false(), failed);
+        else
+                set_addr(object, key, addr, failed);
+}
+
+static json_t *view_neighbor(const struct bgp_neighbor *neighbor, const struct addr_pair *pod)
+{
+        _cleanup_json_ json_t *object = json_object();
+        bool failed = false;
+
+        set_addr(object, "address", &neighbor->address, &failed);
+        set_addr(object, "local_address", neighbor->address.family == AF_INET6 ? &pod->v6 : &pod->v4,
+                 &failed);
+        set(object, "as", json_integer(neighbor->as), &failed);
+        return failed ? NULL : TAKE_PTR(object);
+}
+
+json_t *view_exabgp(const struct config *config, const struct addr_pair *pod, const struct addr_pair *node,
+                    const char *password)
 {
         const struct bgp_config *bgp = &config->bgp;
         _cleanup_json_ json_t *object = json_object();
+        const struct addr id = router_id(pod);
         json_t *neighbors = json_array();
         bool failed = false;
 
-        set_addr(object, "local_address", pod_addr, &failed);
-        set_addr(object, "router_id", pod_addr, &failed);
-        set_addr(object, "next_hop", node_addr, &failed);
-        if (node_addr6->family == AF_UNSPEC)
-                set(object, "next_hop6", json_false(), &failed);
-        else
-                set_addr(object, "next_hop6", node_addr6, &failed);
+        set_addr(object, "router_id", &id, &failed);
+        set_addr_or_false(object, "pod_address", &pod->v4, &failed);
+        set_addr_or_false(object, "pod_address6", &pod->v6, &failed);
+        set_addr_or_false(object, "next_hop", &node->v4, &failed);
+        set_addr_or_false(object, "next_hop6", &node->v6, &failed);
         set(object, "local_as", json_integer(bgp->local_as), &failed);
         set(object, "hold_time", json_integer(bgp->hold_time_s), &failed);
         set(object, "password", password ? json_string(password) : json_false(), &failed);
-        for (size_t i = 0; i < bgp->n_reflectors; i++) {
-                json_t *neighbor = json_object();
-
-                set_addr(neighbor, "address", &bgp->reflectors[i].address, &failed);
-                set(neighbor, "as", json_integer(bgp->reflectors[i].as), &failed);
-                failed |= json_array_append_new(neighbors, neighbor) < 0;
-        }
+        for (size_t i = 0; i < bgp->n_reflectors; i++)
+                failed |= json_array_append_new(neighbors, view_neighbor(&bgp->reflectors[i], pod)) < 0;
         set(object, "neighbors", neighbors, &failed);
         return failed ? NULL : TAKE_PTR(object);
 }

@@ -13,10 +13,15 @@ json_t *view_virtual_server(const struct plan *plan, const struct virtual_server
 /* Everything at once, as `coracle render --output view` shows it. New, or NULL if out of memory. */
 json_t *view_plan(const struct plan *plan);
 
-/* The input of exabgp.conf. `pod_addr` is the session's own end, `node_addr` the next-hop (node_addr6 may be
- * AF_UNSPEC: then no IPv6 is announced). `password` may be NULL. New, or NULL if out of memory. */
-json_t *view_exabgp(const struct config *config, const struct addr *pod_addr, const struct addr *node_addr,
-                    const struct addr *node_addr6, const char *password);
+/* A host's addresses, one of each family at most; AF_UNSPEC where there is none. */
+struct addr_pair {
+        struct addr v4, v6;
+};
+
+/* The input of exabgp.conf: `pod` for the sessions' own ends and the node's routes, `node` for the next-hops.
+ * Every reflector's family must be among the pod's. `password` may be NULL. New, or NULL if out of memory. */
+json_t *view_exabgp(const struct config *config, const struct addr_pair *pod, const struct addr_pair *node,
+                    const char *password);
 
 /* "nat" and "tunnel" as users know them. */
 const char *forwarding_name(enum forwarding forwarding);

@@ -18,10 +18,8 @@ def exabgp_config(pod):
         config = file.read().replace("passwordFile: password", "passwordFile: /run/password")
     with open("/run/coracle.yaml", "w", encoding="utf-8") as file:
         file.write(config)
-    text = run(pod.coracle, "render", "--config", "/run/coracle.yaml", "--templates", f"{sandbox.TOP}/templates",
-               "--output", "exabgp", "--pod-address", POD, "--node-address", NODE, "--node-address6", NODE6)
-    return text if f"--pod-address {POD6}" in text else text.replace(f"--pod-address {POD}",
-                                                                     f"--pod-address {POD} --pod-address {POD6}")
+    return run(pod.coracle, "render", "--config", "/run/coracle.yaml", "--templates", f"{sandbox.TOP}/templates",
+               "--output", "exabgp", "--pod-address", f"{POD},{POD6}", "--node-address", f"{NODE},{NODE6}")
 
 
 def say(what, seconds):

@@ -4,7 +4,6 @@ A client connects to DIR/socket and talks the JSON lines that guest/agent.py des
 puts them in. It ends with the guest, and ends the guest when the lab's time is over.
 """
 import argparse
-import glob
 import json
 import os
 import select

@@ -66,7 +66,7 @@ def ipvs(pod):
     """The pod's IPVS table: {virtual server: {real server: weight}}, each as address:port."""
     with linux.netns(pod), open("/proc/thread-self/net/ip_vs", encoding="ascii") as file:
         lines = file.readlines()[3:]
-    table = {}
+    table, servers = {}, {}
     for line in lines:
         words = line.split()
         if words[0] == "->":

@@ -6,7 +6,6 @@
 import importlib.util
 import os
 import signal
-import sys
 import time
 import traceback
 

@@ -1,0 +1,257 @@
+/* What becomes of endpoints: which of them stand behind which virtual server, and with what weight. */
+#include "core/plan.h"
+
+#include "planning.h"
+#include "unit.h"
+
+#define WEB "10.1.1.1 TCP 80 shop/web rr nat tcp:"
+
+static void ready_endpoints_become_real_servers_sorted(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       PLAIN("web")
+                           SLICE("web-1", "web", READY("172.16.1.10") READY("172.16.1.9") READY("9.0.0.1")),
+                       WEB " 9.0.0.1:8080 172.16.1.9:8080 172.16.1.10:8080\n");
+}
+
+static void draining_endpoint_gets_weight_0_and_a_down_one_nothing(void **state)
+{
+        (void)state;
+        expect_servers(
+            SITE,
+            PLAIN("web") SLICE("web-1", "web", READY("172.16.1.1") DRAINING("172.16.1.2") DOWN("172.16.1.3")),
+            WEB " 172.16.1.1:8080 172.16.1.2:8080*0\n");
+}
+
+static void draining_endpoints_are_revived_when_nothing_is_ready(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       PLAIN("web") SLICE("web-1", "web", DRAINING("172.16.1.1") DOWN("172.16.1.3"))
+                           SLICE("web-2", "web", DRAINING("172.16.1.2")),
+                       WEB " 172.16.1.1:8080 172.16.1.2:8080\n");
+}
+
+static void service_without_a_real_server_has_no_virtual_server(void **state)
+{
+        (void)state;
+        expect_servers(SITE, PLAIN("web"), "");
+        expect_servers(SITE, PLAIN("web") SLICE("web-1", "web", ""), "");
+        expect_servers(SITE, PLAIN("web") SLICE("web-1", "web", DOWN("172.16.1.1")), "");
+        expect_addresses(SITE, PLAIN("web"), "10.1.1.1 shop/web\n");
+}
+
+static void several_slices_make_up_one_service(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SLICE("web-2", "web", READY("172.16.1.1")) PLAIN("web")
+                           SLICE("web-1", "web", READY("172.16.1.2"))
+                               SLICE("api-1", "api", READY("172.16.1.3")),
+                       WEB " 172.16.1.1:8080 172.16.1.2:8080\n");
+}
+
+static void address_in_two_slices_stands_once_and_ready_wins(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       PLAIN("web") SLICE("web-1", "web", DRAINING("172.16.1.1") READY("172.16.1.2"))
+                           SLICE("web-2", "web", READY("172.16.1.1") DRAINING("172.16.1.2")),
+                       WEB " 172.16.1.1:8080 172.16.1.2:8080\n");
+}
+
+static void one_address_with_two_ports_is_two_real_servers(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       PLAIN("web") SLICE("web-1", "web", READY("172.16.1.1"))
+                           SLICE_OF("IPv4", "web-2", "web", "{port: 8081}", READY("172.16.1.1")),
+                       WEB " 172.16.1.1:8080 172.16.1.1:8081\n");
+}
+
+static void slice_of_another_namespace_is_another_services(void **state)
+{
+        (void)state;
+        expect_servers(
+            SITE,
+            PLAIN(
+                "web") "---\n{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,"
+                       " metadata: {namespace: sho, name: web-1, labels: {kubernetes.io/service-name: web}},"
+                       " ports: [{port: 8080}], endpoints: [" READY("172.16.1.1") "]}\n",
+            "");
+}
+
+static void slice_without_the_label_is_nobodys(void **state)
+{
+        (void)state;
+        expect_servers(
+            SITE,
+            PLAIN("web") "---\n{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,"
+                         " metadata: {namespace: shop, name: web-1},"
+                         " ports: [{port: 8080}], endpoints: [" READY("172.16.1.1") "]}\n",
+            "");
+}
+
+#define TWO_PORTS ", ports: [{name: http, port: 80}, {name: admin, port: 81}]"
+
+static void ports_find_their_slice_port_by_name(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SERVICE("web", "", TWO_PORTS, "")
+                           SLICE_OF("IPv4", "web-1", "web", "{name: admin, port: 9}, {name: http, port: 8}",
+                                    READY("172.16.1.1")),
+                       WEB " 172.16.1.1:8\n10.1.1.1 TCP 81 shop/web rr nat tcp: 172.16.1.1:9\n");
+}
+
+static void port_without_a_slice_port_of_its_name_is_left_out(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SERVICE("web", "", TWO_PORTS, "")
+                           SLICE_OF("IPv4", "web-1", "web", "{name: http, port: 8}", READY("172.16.1.1")),
+                       WEB " 172.16.1.1:8\n");
+}
+
+static void absent_and_empty_port_name_are_one_thing(void **state)
+{
+        (void)state;
+        expect_servers(
+            SITE, PLAIN("web") SLICE_OF("IPv4", "web-1", "web", "{name: \"\", port: 8}", READY("172.16.1.1")),
+            WEB " 172.16.1.1:8\n");
+        expect_servers(
+            SITE, PLAIN("web") SLICE_OF("IPv4", "web-1", "web", "{name: http, port: 8}", READY("172.16.1.1")),
+            "");
+}
+
+static void one_port_number_of_two_protocols_is_two_virtual_servers(void **state)
+{
+        (void)state;
+        expect_servers(
+            SITE,
+            SERVICE("web", "", ", ports: [{name: q, port: 80, protocol: UDP}, {name: t, port: 80}]", "")
+                SLICE_OF("IPv4", "web-1", "web", "{name: q, port: 8, protocol: UDP}, {name: t, port: 9}",
+                         READY("172.16.1.1")),
+            WEB " 172.16.1.1:9\n10.1.1.1 UDP 80 shop/web rr nat unchecked: 172.16.1.1:8\n");
+}
+
+static void slice_port_of_another_protocol_does_not_match(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       PLAIN("web")
+                           SLICE_OF("IPv4", "web-1", "web", "{port: 8, protocol: UDP}", READY("172.16.1.1")),
+                       "");
+}
+
+static void sctp_is_served_and_not_checked_over_tcp(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SERVICE("web", "", ", ports: [{port: 80, protocol: SCTP}]", "")
+                           SLICE_OF("IPv4", "web-1", "web", "{port: 8, protocol: SCTP}", READY("172.16.1.1")),
+                       "10.1.1.1 SCTP 80 shop/web rr nat unchecked: 172.16.1.1:8\n");
+}
+
+static void each_family_gets_the_endpoints_of_its_own(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       WITH_SPEC("web", ", ipFamilies: [IPv6, IPv4]")
+                           SLICE("web-1", "web", READY("172.16.1.1"))
+                               SLICE_OF("IPv6", "web-2", "web", "{port: 8080}", READY("fd00:2::1")),
+                       WEB " 172.16.1.1:8080\nfd00:1:1::1 TCP 80 shop/web rr nat tcp: fd00:2::1:8080\n");
+}
+
+static void vip_without_endpoints_of_its_family_has_no_virtual_server(void **state)
+{
+        (void)state;
+        expect_servers(
+            SITE, WITH_SPEC("web", ", ipFamilies: [IPv6]") SLICE("web-1", "web", READY("172.16.1.1")), "");
+}
+
+static void fqdn_slice_is_passed_over(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       PLAIN("web") SLICE("web-1", "web", READY("172.16.1.1"))
+                           SLICE_OF("FQDN", "web-2", "web", "{port: 8080}", READY("web.example.org")),
+                       WEB " 172.16.1.1:8080\n");
+}
+
+static void every_vip_of_a_service_gets_its_virtual_servers(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       WITH_STATUS("web", IP("10.1.1.4") IP("10.1.1.2"))
+                           SLICE("web-1", "web", READY("172.16.1.1")),
+                       "10.1.1.2 TCP 80 shop/web rr nat tcp: 172.16.1.1:8080\n"
+                       "10.1.1.4 TCP 80 shop/web rr nat tcp: 172.16.1.1:8080\n");
+}
+
+/* ---- sharing ---- */
+
+#define SHARING(name, port)                                                                \
+        SERVICE(name, ANNOTATIONS("coracle.lb/share: mail, coracle.lb/address: 10.1.1.5"), \
+                ", ports: [{port: " port "}]", "")
+
+static void shared_address_serves_the_ports_of_both(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SHARING("smtp", "25") SHARING("imap", "143") SLICE("s", "smtp", READY("172.16.1.1"))
+                           SLICE("i", "imap", READY("172.16.1.2")),
+                       "10.1.1.5 TCP 25 shop/smtp rr nat tcp: 172.16.1.1:8080\n"
+                       "10.1.1.5 TCP 143 shop/imap rr nat tcp: 172.16.1.2:8080\n");
+}
+
+#define IN_USE \
+        "! shop/smtp PortInUse: TCP port 25 on the shared address 10.1.1.5 belongs to shop/imap; left out\n"
+
+static void port_of_both_is_the_first_ones(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SHARING("smtp", "25") SHARING("imap", "25") SLICE("s", "smtp", READY("172.16.1.1"))
+                           SLICE("i", "imap", READY("172.16.1.2")),
+                       "10.1.1.5 TCP 25 shop/imap rr nat tcp: 172.16.1.2:8080\n" IN_USE);
+}
+
+static void port_of_both_stays_the_first_ones_while_nothing_is_behind_it(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SHARING("smtp", "25") SHARING("imap", "25") SLICE("s", "smtp", READY("172.16.1.1")),
+                       IN_USE);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(ready_endpoints_become_real_servers_sorted),
+            cmocka_unit_test(draining_endpoint_gets_weight_0_and_a_down_one_nothing),
+            cmocka_unit_test(draining_endpoints_are_revived_when_nothing_is_ready),
+            cmocka_unit_test(service_without_a_real_server_has_no_virtual_server),
+            cmocka_unit_test(several_slices_make_up_one_service),
+            cmocka_unit_test(address_in_two_slices_stands_once_and_ready_wins),
+            cmocka_unit_test(one_address_with_two_ports_is_two_real_servers),
+            cmocka_unit_test(slice_of_another_namespace_is_another_services),
+            cmocka_unit_test(slice_without_the_label_is_nobodys),
+            cmocka_unit_test(ports_find_their_slice_port_by_name),
+            cmocka_unit_test(port_without_a_slice_port_of_its_name_is_left_out),
+            cmocka_unit_test(absent_and_empty_port_name_are_one_thing),
+            cmocka_unit_test(one_port_number_of_two_protocols_is_two_virtual_servers),
+            cmocka_unit_test(slice_port_of_another_protocol_does_not_match),
+            cmocka_unit_test(sctp_is_served_and_not_checked_over_tcp),
+            cmocka_unit_test(each_family_gets_the_endpoints_of_its_own),
+            cmocka_unit_test(vip_without_endpoints_of_its_family_has_no_virtual_server),
+            cmocka_unit_test(fqdn_slice_is_passed_over),
+            cmocka_unit_test(every_vip_of_a_service_gets_its_virtual_servers),
+            cmocka_unit_test(shared_address_serves_the_ports_of_both),
+            cmocka_unit_test(port_of_both_is_the_first_ones),
+            cmocka_unit_test(port_of_both_stays_the_first_ones_while_nothing_is_behind_it),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -171,6 +171,24 @@ def refused_change_keeps_what_runs_of_that_service(scratch):
         daemon.expect_log(r"keepalived refuses a part.*172\.16\.1\.66")
 
 
+def service_with_less_than_its_templates_quorum_stops_nobody_else(scratch):
+    mine = served("web", "172.16.1.2", "172.16.1.9", annotations="coracle.lb/template: mine")
+    scratch.write("templates/mine", scratch.read("templates/virtual_server").replace("    alpha\n", "    alpha\n    quorum 2\n"))
+    with serving(scratch, keepalived=f"{scratch.path}/real", prepare=lambda: real_validator(scratch, mine)) as daemon:
+        daemon.expect_servers("172.16.1.2", "172.16.1.3", "172.16.1.9")
+        scratch.write("objects/web.yaml", mine.replace(", {addresses: [172.16.1.9]}", ""))
+        scratch.write("objects/api.yaml", served("api", "172.16.1.4"))
+        daemon.expect_servers("172.16.1.2", "172.16.1.4", "172.16.1.9")
+        daemon.expect_problem("shop/web", "TemplateFailed")
+
+
+def real_validator(scratch, web):
+    """-t by the keepalived that is installed, the rest by the stand-in."""
+    scratch.write("objects/web.yaml", web)
+    scratch.write("real", '#!/bin/sh\n[ "$1" != -t ] || exec keepalived "$@"\nexec "$(dirname "$0")/keepalived" "$@"\n')
+    os.chmod(f"{scratch.path}/real", 0o755)
+
+
 def refusal_that_names_nobody_changes_nothing_and_is_tried_again(scratch):
     with serving(scratch) as daemon:
         daemon.expect_servers("172.16.1.2", "172.16.1.3")
@@ -295,4 +313,7 @@ def edited_template_with_a_missing_variable_holds_its_service_only(scratch):
         daemon.expect(lambda: not daemon.problems(), "no problem any more")
 
 
+if not shutil.which("keepalived"):
+    print("keepalived is not installed: its own opinion is not asked")
+    del service_with_less_than_its_templates_quorum_stops_nobody_else
 badinput.main(dict(globals()), at_once=6)

@@ -95,6 +95,24 @@ static void empty_plan_is_an_empty_list(void **state)
         expect_json(view, "{\"virtual_servers\": []}");
 }
 
+static void router_id_of_an_ipv6_pod_is_the_end_of_its_address(void **state)
+{
+        _cleanup_config_ struct config *config = config_of(SITE);
+        struct addr_pair pod = {0}, node = {0};
+        _cleanup_json_ json_t *view = NULL;
+
+        (void)state;
+        assert_int_equal(addr_parse("10.244.1.2", &pod.v4), 0);
+        view = view_exabgp(config, &pod, &node, NULL);
+        assert_true(json_is_false(json_object_get(view, "next_hop")));
+        json_decref(view);
+        pod.v4.family = 0;
+        config->bgp.n_reflectors = 0;
+        assert_int_equal(addr_parse("fd00:16:1::10.1.2.3", &pod.v6), 0);
+        view = view_exabgp(config, &pod, &node, NULL);
+        assert_string_equal(json_string_value(json_object_get(view, "router_id")), "10.1.2.3");
+}
+
 static void exabgp_learns_the_session_and_the_next_hops(void **state)
 {
         _cleanup_config_ struct config *config = config_of(SITE);
@@ -124,6 +142,7 @@ int main(void)
             cmocka_unit_test(udp_service_has_no_check),
             cmocka_unit_test(whole_plan_is_the_list_of_its_virtual_servers),
             cmocka_unit_test(empty_plan_is_an_empty_list),
+            cmocka_unit_test(router_id_of_an_ipv6_pod_is_the_end_of_its_address),
             cmocka_unit_test(exabgp_learns_the_session_and_the_next_hops),
         };
 

@@ -112,7 +112,7 @@ def main(tests, at_once=1):
                  if callable(test) and "_" in name and getattr(test, "__module__", None) == "__main__"
                  and test.__code__.co_varnames[:test.__code__.co_argcount] == ("scratch",)
                  and (not chosen or name in chosen)]
-        outcomes = [(name, pool.submit(run_one, sys.argv[1], test)) for name, test in named]
+        outcomes = [(name, pool.submit(run_one, os.path.abspath(sys.argv[1]), test)) for name, test in named]
         for name, outcome in outcomes:
             fault = outcome.result()
             failed += fault is not None

@@ -173,8 +173,6 @@ int table_expect(struct table *table, const struct plan *plan)
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_virtual_servers; i++)
                 table->n_real_servers += plan->virtual_servers[i].n_real_servers;
-        if (!table->differences)
-                table->n_remedies = 0; /* else what did not help before does not help now */
         /* What is known of the VIPs until the next look: what the table of the last one says of them. */
         if (table->readable)
                 table->differences = ipvs_table_compare(&table->content, plan, states, NULL);

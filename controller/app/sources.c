@@ -8,17 +8,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct sources {
         struct model model;
         bool listed[KUBE_KIND_COUNT];
-        bool from_files;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
         struct http_client *client;
         struct kube_watch *watches[KUBE_KIND_COUNT];
-        sources_fn *changed;
-        void *userdata;
+        char *server;
+        struct sources_listener listener;
 };
 
 static void tell(struct sources *sources)
@@ -28,7 +28,7 @@ static void tell(struct sources *sources)
                 log_info("sources", "synced", LOG_INT("services", sources->model.services.count),
                          LOG_INT("endpoint_slices", sources->model.endpoint_slices.count));
         }
-        sources->changed(sources->userdata);
+        sources->listener.changed(sources->listener.userdata);
 }
 
 static struct object *object_ref(enum kube_kind kind, struct object *object)
@@ -66,13 +66,30 @@ static void on_replace(void *userdata, enum kube_kind kind, struct object_list *
         *held = *list;
         *list = (struct object_list){0};
         sources->listed[kind] = true;
+        if (kind == KUBE_KIND_SERVICE)
+                sources->listener.services_listed(sources->listener.userdata);
         tell(sources);
+}
+
+/* The answer to a write of ours may be here before the watch tells of what was before it. Versions of one
+ * resource can be compared (KEP-5504). */
+static bool is_older_than_held(const struct sources *sources, const struct service *service)
+{
+        const struct service *held = object_service(
+            object_list_find(&sources->model.services, service->object.namespace, service->object.name));
+
+        return held && held->resource_version && service->resource_version &&
+               strtoull(service->resource_version, NULL, 10) < strtoull(held->resource_version, NULL, 10);
 }
 
 static void on_put(void *userdata, enum kube_kind kind, struct object *object)
 {
         struct sources *sources = userdata;
 
+        if (kind == KUBE_KIND_SERVICE && is_older_than_held(sources, object_service(object))) {
+                kube_kind_unref(kind)(object);
+                return;
+        }
         if (object_list_put(model_list(&sources->model, kind), object, kube_kind_unref(kind)) < 0) {
                 log_error("sources", "out of memory; a change waits for the next list");
                 kube_kind_unref(kind)(object);
@@ -96,7 +113,6 @@ static int open_files(struct sources *sources, struct ev_loop *loop, const char 
         const struct objects_dir_options options = {.directory = directory, .quiet_ms = 10};
         int r = objects_dir_new(loop, &options, &listener, &sources->objects_dir, error);
 
-        sources->from_files = true;
         return r < 0 ? r : objects_dir_start(sources->objects_dir, error);
 }
 
@@ -117,6 +133,9 @@ static int open_api(struct sources *sources, struct ev_loop *loop, const struct 
 
         if (r < 0)
                 return r;
+        sources->server = strdup(kube.server);
+        if (!sources->server)
+                return error_oom(error);
         r = http_client_new(loop,
                             &(struct http_credentials){.token_file = kube.token_file,
                                                        .ca_file = kube.ca_file,
@@ -133,7 +152,7 @@ static int open_api(struct sources *sources, struct ev_loop *loop, const struct 
         return r;
 }
 
-int sources_new(struct ev_loop *loop, const struct options *options, sources_fn *changed, void *userdata,
+int sources_new(struct ev_loop *loop, const struct options *options, const struct sources_listener *listener,
                 struct sources **out, struct error *error)
 {
         struct sources *sources = calloc(1, sizeof(*sources));
@@ -141,7 +160,7 @@ int sources_new(struct ev_loop *loop, const struct options *options, sources_fn 
 
         if (!sources)
                 return error_oom(error);
-        *sources = (struct sources){.changed = changed, .userdata = userdata};
+        *sources = (struct sources){.listener = *listener};
         r = options->objects ? open_files(sources, loop, options->objects, error)
                              : open_api(sources, loop, options, error);
         if (r < 0) {
@@ -162,9 +181,30 @@ const struct model *sources_model(const struct sources *sources)
         return &sources->model;
 }
 
-enum plan_addresses sources_addresses(const struct sources *sources)
+struct http_client *sources_client(const struct sources *sources)
 {
-        return sources->from_files ? PLAN_ADDRESSES_ALLOCATE : PLAN_ADDRESSES_STATUS;
+        return sources->client;
+}
+
+const char *sources_server(const struct sources *sources)
+{
+        return sources->server;
+}
+
+void sources_list_services(struct sources *sources)
+{
+        kube_watch_relist(sources->watches[KUBE_KIND_SERVICE]);
+}
+
+void sources_take_service(struct sources *sources, const json_t *service)
+{
+        struct object *object = NULL;
+        struct error error = {0};
+
+        if (kube_decode_object(KUBE_KIND_SERVICE, service, &object, &error) < 0)
+                log_error("sources", "the API's answer is no Service", LOG_ERROR_FIELDS(&error));
+        else
+                on_put(sources, KUBE_KIND_SERVICE, object);
 }
 
 void sources_free(struct sources *sources)
@@ -175,6 +215,7 @@ void sources_free(struct sources *sources)
         for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
                 kube_watch_free(sources->watches[kind]);
         http_client_free(sources->client);
+        free(sources->server);
         model_clear(&sources->model);
         free(sources);
 }

@@ -199,8 +199,8 @@ static void on_keepalived_running(void *userdata, bool up)
                 return;
         }
         /* A new keepalived flushes the table and builds it anew. */
-        if (up && applier_plan(c->applier))
-                (void)table_expect(c->table, applier_plan(c->applier));
+        if (up)
+                table_settle(c->table);
         update_routes(c);
 }
 

@@ -247,6 +247,8 @@ def power_off():
 def main():
     try:
         mount_all()
+        # where the tree was may be below a directory that is a tmpfs now
+        sys.path[0] = f"{LAB}/tree/test/lab/guest"
         os.environ["PATH"] = PATH
         os.makedirs(LOGS, exist_ok=True)
         linux.load_modules(f"/usr/lib/uml/modules/{os.uname().release}", MODULES)

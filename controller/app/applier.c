@@ -1,5 +1,6 @@
 #include "app/applier.h"
 
+#include "app/problems.h"
 #include "base/log.h"
 #include "core/keepalived_report.h"
 
@@ -67,6 +68,7 @@ static void adopt(struct applier *applier, bool reloaded)
         applier->running = candidate->config;
         candidate->config = (struct ipvs_config){0};
         candidate_clear(candidate);
+        problems_log_new(before, applier->plan);
         applier->listener.applied(applier->listener.userdata, reloaded);
         plan_free(before);
         begin_next(applier);

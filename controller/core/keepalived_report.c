@@ -5,25 +5,23 @@
 #include <string.h>
 #include <strings.h>
 
-/* "(FILE: Line 21) …" → 21; else 0. */
+/* "(FILE: Line 21) …" or "(Line 21) …" → 21; else 0. */
 static size_t line_number(const char *line)
 {
-        const char *at = line[0] == '(' ? strstr(line, ": Line ") : NULL;
+        const char *at = line[0] == '(' ? strstr(line, "Line ") : NULL;
 
-        return at ? (size_t)strtoul(at + strlen(": Line "), NULL, 10) : 0;
+        if (!at || !(at == line + 1 || (at > line + 2 && at[-1] == ' ' && at[-2] == ':')))
+                return 0;
+        return (size_t)strtoul(at + strlen("Line "), NULL, 10);
 }
 
-/* "Virtual server [10.1.1.3]:tcp:80 …" → its key. */
-static int parse_key(const char *line, struct virtual_server *key)
+/* "[10.1.1.3]:tcp:80…", wherever in the line it stands, → its key. */
+static int parse_key(const char *bracket, struct virtual_server *key)
 {
-        static const char start[] = "Virtual server [";
-        const char *text = line + sizeof(start) - 1, *end;
+        const char *text = bracket + 1, *end = strchr(text, ']');
         char address[ADDR_TEXT_SIZE];
         unsigned long port;
 
-        if (strncmp(line, start, sizeof(start) - 1) != 0)
-                return -EINVAL;
-        end = strchr(text, ']');
         if (!end || (size_t)(end - text) >= sizeof(address) || end[1] != ':')
                 return -EINVAL;
         memcpy(address, text, (size_t)(end - text));
@@ -63,7 +61,10 @@ static bool read_line(const char *line, const struct ipvs_config *config, const 
 
         if (piece >= 0)
                 return mark(plan, &config->pieces[piece].key, refused);
-        return parse_key(line, &key) == 0 && mark(plan, &key, refused);
+        for (const char *at = strchr(line, '['); at; at = strchr(at + 1, '['))
+                if (parse_key(at, &key) == 0 && mark(plan, &key, refused))
+                        return true;
+        return false;
 }
 
 size_t keepalived_report_read(const char *report, const struct ipvs_config *config, const struct plan *plan,

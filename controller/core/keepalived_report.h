@@ -1,6 +1,7 @@
 /* What `keepalived -t` complains about, and whose fault it is. Its lines look like
  *   (/run/coracle/keepalived.conf.new: Line 21) Invalid lvs_scheduler 'bogus' - ignoring
  *   Virtual server [10.1.1.3]:tcp:80 has no real servers - ignoring
+ *   Warning - quorum 5 for [10.1.1.3]:tcp:80 exceeds total weight of real servers 1, reducing quorum to 1
  */
 #pragma once
 

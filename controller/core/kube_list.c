@@ -2,14 +2,13 @@
 
 #include "core/json_field.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* kube_decode_any passes over what it does not know, which here would make an empty list of a wrong one. */
 static int check_kind(enum kube_kind kind, const json_t *json, struct error *error)
 {
         const char *found = NULL, *version = NULL;
-        const json_t *items = json_object_get(json, "items");
         int r;
 
         if ((r = json_field_string(json, "kind", &found, error)) < 0 ||
@@ -18,9 +17,6 @@ static int check_kind(enum kube_kind kind, const json_t *json, struct error *err
         if (!found || !version || !kube_is_list(kind, found, version))
                 return error_set(error, NULL, "a list of kind \"%.60s\" where one of %s was asked for",
                                  found ? found : "", kube_kind_name(kind));
-        /* An empty Go slice may come as null. */
-        if (!json_is_array(items) && !json_is_null(items))
-                return error_set(error, NULL, "a list of %s without items", kube_kind_name(kind));
         return 0;
 }
 
@@ -51,47 +47,68 @@ static int read_metadata(const json_t *json, struct kube_list *list, struct erro
 
 struct collecting {
         struct kube_list *list;
+        enum kube_kind kind;
         kube_decode_bad_fn *bad;
         void *userdata;
-        bool out_of_memory;
 };
 
-static void note_bad(void *userdata, enum kube_kind kind, const char *namespace, const char *name,
-                     const struct error *error)
+static int append(struct object_list *list, enum kube_kind kind, struct object *object, struct error *error)
 {
-        struct collecting *collecting = userdata;
-        struct object *object;
-
-        collecting->bad(collecting->userdata, kind, namespace, name, error);
-        if (!name)
-                return;
-        object = kube_named_object(kind, namespace, name);
-        if (!object || object_list_append(model_list(&collecting->list->bad, kind), object) < 0) {
-                collecting->out_of_memory = true;
-                if (object)
-                        kube_kind_unref(kind)(object);
-        }
+        if (object && object_list_append(list, object) == 0)
+                return 0;
+        if (object)
+                kube_kind_unref(kind)(object);
+        return error_oom(error);
 }
 
-int kube_list_add_page(struct kube_list *list, enum kube_kind kind, const char *text, size_t length,
-                       kube_decode_bad_fn *bad, void *userdata, struct error *error)
+static int collect_bad(const struct collecting *collecting, const json_t *item, const struct error *reason,
+                       struct error *error)
 {
-        struct collecting collecting = {.list = list, .bad = bad, .userdata = userdata};
-        _cleanup_json_ json_t *json = NULL;
-        json_error_t reason;
+        const char *namespace = NULL, *name = NULL;
+        enum kube_kind kind = collecting->kind;
+
+        (void)kube_decode_name(item, &namespace, &name);
+        collecting->bad(collecting->userdata, kind, namespace, name, reason);
+        if (!name)
+                return 0;
+        return append(model_list(&collecting->list->bad, kind), kind,
+                      kube_named_object(kind, namespace, name), error);
+}
+
+static int collect_item(void *userdata, const json_t *item, struct error *error)
+{
+        const struct collecting *collecting = userdata;
+        struct object *object = NULL;
+        struct error reason;
+        int r = kube_decode_object(collecting->kind, item, &object, &reason);
+
+        if (r == -ENOMEM)
+                return error_oom(error);
+        if (r < 0)
+                return collect_bad(collecting, item, &reason, error);
+        return append(model_list(&collecting->list->objects, collecting->kind), collecting->kind, object,
+                      error);
+}
+
+int kube_list_feed(struct kube_list *list, enum kube_kind kind, const char *data, size_t length,
+                   kube_decode_bad_fn *bad, void *userdata, struct error *error)
+{
+        struct collecting collecting = {.list = list, .kind = kind, .bad = bad, .userdata = userdata};
+
+        list->page.member = "items";
+        return json_items_feed(&list->page, data, length, collect_item, &collecting, error);
+}
+
+int kube_list_end_page(struct kube_list *list, enum kube_kind kind, struct error *error)
+{
+        _cleanup_json_ json_t *frame = NULL;
         int r;
 
-        json = json_loadb(text, length, 0, &reason);
-        if (!json && json_error_code(&reason) == json_error_out_of_memory)
-                return error_oom(error);
-        if (!json)
-                return error_set(error, NULL, "a list is not JSON: %s", reason.text);
-        if ((r = check_kind(kind, json, error)) < 0 ||
-            (r = kube_decode_any(json, &list->objects, note_bad, &collecting, error)) < 0 ||
-            (r = read_metadata(json, list, error)) < 0)
+        list->page.member = "items";
+        if ((r = json_items_finish(&list->page, &frame, error)) < 0 ||
+            (r = check_kind(kind, frame, error)) < 0 || (r = read_metadata(frame, list, error)) < 0)
                 return r;
-        if (collecting.out_of_memory)
-                return error_oom(error);
+        json_items_reset(&list->page);
         if (!list->continue_token) {
                 object_list_sort(model_list(&list->objects, kind), kube_kind_unref(kind));
                 object_list_sort(model_list(&list->bad, kind), kube_kind_unref(kind));
@@ -99,10 +116,16 @@ int kube_list_add_page(struct kube_list *list, enum kube_kind kind, const char *
         return 0;
 }
 
+void kube_list_drop_page(struct kube_list *list)
+{
+        json_items_reset(&list->page);
+}
+
 void kube_list_clear(struct kube_list *list)
 {
         model_clear(&list->objects);
         model_clear(&list->bad);
+        json_items_reset(&list->page);
         free(list->continue_token);
         *list = (struct kube_list){0};
 }

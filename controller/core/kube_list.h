@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "core/json_items.h"
 #include "core/kube_decode.h"
 #include "core/model.h"
 
@@ -15,16 +16,25 @@ struct kube_list {
         struct model objects;                              /* of the one kind; sorted when complete */
         struct model bad;                                  /* names of those that do not decode; likewise */
         char resource_version[KUBE_RESOURCE_VERSION_SIZE]; /* of the first page: where a watch goes on */
-        char *continue_token;                              /* NULL: complete, once a page was added */
-        uint32_t pages;
+        char *continue_token;                              /* NULL: complete, once a page has ended */
+        uint32_t pages;                                    /* that have ended */
+        struct json_items page;                            /* the one that is arriving */
 };
 
-/* Adds a page. Strict about the frame, for a list that is not all there must not be taken for one: another
- * kind, no items, no resourceVersion are errors. Bad objects are told to `bad` as kube_decode_any does it,
- * besides being collected.
+/* Feeds bytes of a page as they arrive. Bad objects are told to `bad` as kube_decode_any does it, besides
+ * being collected. Returns 0; or -EINVAL/-EMSGSIZE/-ENOMEM with *error set, the list is then of no further
+ * use. */
+int kube_list_feed(struct kube_list *list, enum kube_kind kind, const char *data, size_t length,
+                   kube_decode_bad_fn *bad, void *userdata, struct error *error);
+
+/* The page has arrived whole. Strict about its frame, for a list that is not all there must not be taken for
+ * one: another kind, no items, no resourceVersion are errors.
  * Returns 0; or -EINVAL/-ENOMEM with *error set, the list is then of no further use. */
-int kube_list_add_page(struct kube_list *list, enum kube_kind kind, const char *text, size_t length,
-                       kube_decode_bad_fn *bad, void *userdata, struct error *error);
+int kube_list_end_page(struct kube_list *list, enum kube_kind kind, struct error *error);
+
+/* The page broke off; it may be asked for again, the ones before it stand. Objects of it that were decoded
+ * already stay too: it will bring them again, and of several with one name the last one counts. */
+void kube_list_drop_page(struct kube_list *list);
 
 /* Frees all it holds, and makes it empty. */
 void kube_list_clear(struct kube_list *list);

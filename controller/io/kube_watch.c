@@ -33,7 +33,6 @@ struct kube_watch {
         ev_timer retry;
         ev_timer relist;
         struct kube_list list;
-        struct strbuf page;
         struct kube_stream stream;
         char resource_version[KUBE_RESOURCE_VERSION_SIZE];
         struct kube_watch_stats stats;
@@ -197,9 +196,7 @@ static void on_done(void *userdata, const struct http_result *result)
                 if (watch->state.request != WATCH_REQUEST_WATCH) {
                         watch->stats.pages++;
                         watch->end.malformed =
-                            kube_list_add_page(&watch->list, watch->options.kind,
-                                               watch->page.text ? watch->page.text : "", watch->page.length,
-                                               note_bad, watch, &watch->error) < 0;
+                            kube_list_end_page(&watch->list, watch->options.kind, &watch->error) < 0;
                         watch->end.more = watch->list.continue_token;
                 } else if (kube_stream_pending(&watch->stream)) {
                         watch->end.complete = false;
@@ -209,7 +206,7 @@ static void on_done(void *userdata, const struct http_result *result)
                 (void)error_set(&watch->error, NULL, "%s",
                                 kube_status_message(result->body, message, sizeof(message)));
         }
-        strbuf_clear(&watch->page);
+        kube_list_drop_page(&watch->list);
         request_ended(watch, watch->error.what[0] ? watch->error.what : result->error.what);
 }
 
@@ -219,8 +216,12 @@ static int on_page_data(void *userdata, const char *data, size_t length)
 {
         struct kube_watch *watch = userdata;
 
+        int r;
+
         watch->stats.last_contact_ms = now_ms();
-        return strbuf_append(&watch->page, data, length);
+        r = kube_list_feed(&watch->list, watch->options.kind, data, length, note_bad, watch, &watch->error);
+        watch->end.malformed = r < 0;
+        return r;
 }
 
 /* ---- watches ---- */
@@ -387,7 +388,6 @@ void kube_watch_free(struct kube_watch *watch)
         ev_timer_stop(watch->loop, &watch->retry);
         ev_timer_stop(watch->loop, &watch->relist);
         kube_list_clear(&watch->list);
-        strbuf_clear(&watch->page);
         kube_stream_clear(&watch->stream);
         free(watch->server);
         free(watch);

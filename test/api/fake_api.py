@@ -5,7 +5,6 @@ A fault is taken by the first request that matches it: see Fault. What a real se
 against a real server; this is for what one cannot be made to do.
 """
 
-import base64
 import json
 import os
 import pathlib
@@ -165,19 +164,21 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def list(self, kind, version, query, fault):
-        store = self.server.api.store
+        api, store = self.server.api, self.server.api.store
         with store.changed:
             if "continue" in query:
-                snapshot = json.loads(base64.b64decode(query["continue"]))
+                snapshot, at = query["continue"].split("/+ ")
             else:
-                snapshot = {"at": 0, "version": store.version,
-                            "items": [store.objects[kind][name] for name in sorted(store.objects[kind])]}
-        end = snapshot["at"] + int(query["limit"])
-        metadata = {"resourceVersion": str(snapshot["version"])}
-        if end < len(snapshot["items"]):
-            metadata["continue"] = base64.b64encode(json.dumps({**snapshot, "at": end}).encode()).decode()
+                snapshot, at = str(len(api.snapshots)), 0
+                items = [dict(store.objects[kind][name]) for name in sorted(store.objects[kind])]
+                api.snapshots[snapshot] = (store.version, items)
+        list_version, items = api.snapshots[snapshot]
+        start, end = int(at), int(at) + int(query["limit"])
+        metadata = {"resourceVersion": str(list_version)}
+        if end < len(items):
+            metadata["continue"] = f"{snapshot}/+ {end}"  # with what has to be escaped
         text = json.dumps({"kind": kind + "List", "apiVersion": version, "metadata": metadata,
-                           "items": snapshot["items"][snapshot["at"]:end]}).encode()
+                           "items": items[start:end]}).encode()
         if fault and fault.body:
             text = fault.body(text)
         self.answer(200, text, cut=fault.cut if fault else None)
@@ -290,6 +291,7 @@ class FakeApi:
         self.store = Store()
         self.faults = []
         self.requests = []  # (on, kind, time, query)
+        self.snapshots = {}  # of lists under way: their versions and items
         self.sent = {}  # kind: the last version that a watch has told
         self.tokens = {"token-1"}
         self.stopping = threading.Event()

@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 struct error error;
                 size_t bad = 0;
 
-                if (kube_list_add_page(&list, kind, (const char *)data, size, count_bad, &bad, &error) < 0) {
+                if (kube_list_feed(&list, kind, (const char *)data, size, count_bad, &bad, &error) < 0 ||
+                    kube_list_end_page(&list, kind, &error) < 0) {
                         FUZZ_ASSERT(error.what[0]);
                         continue;
                 }

@@ -119,7 +119,7 @@ def main():
     arguments = [word for word in sys.argv[1:] if word != "--update"]
     if len(arguments) != 2:
         sys.exit(__doc__)
-    faults = run(arguments[0], os.path.abspath(arguments[1]), "--update" in sys.argv)
+    faults = run(os.path.abspath(arguments[0]), os.path.abspath(arguments[1]), "--update" in sys.argv)
     if faults:
         sys.exit("\n".join(faults))
 

@@ -156,7 +156,7 @@ static void end_overdue(double timeout)
 int main(int argc, char **argv)
 {
         long requests = 100, concurrency = 8;
-        double rate = 0, timeout = 3.0;
+        double rate = 0, timeout = 10.0;
         for (int option; (option = getopt(argc, argv, "n:c:r:w:")) != -1;) {
                 switch (option) {
                 case 'n':

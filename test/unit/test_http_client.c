@@ -65,7 +65,9 @@ static void serve(int listener)
                 size_t length = 0;
                 int fd = accept(listener, NULL, NULL);
 
-                while (fd >= 0 && length < sizeof(request) - 1 && !is_whole(request)) {
+                if (fd < 0)
+                        continue;
+                while (length < sizeof(request) - 1 && !is_whole(request)) {
                         ssize_t n = read(fd, request + length, sizeof(request) - 1 - length);
 
                         if (n <= 0)
@@ -74,7 +76,7 @@ static void serve(int listener)
                         request[length] = '\0';
                 }
                 /* Each in a child of its own: some of these answers never end. */
-                if (fd >= 0 && fork() == 0) {
+                if (fork() == 0) {
                         answer(fd, request);
                         if (strstr(request, " /silent "))
                                 (void)pause();

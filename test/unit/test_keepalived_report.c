@@ -95,6 +95,21 @@ static void virtual_server_is_found_by_its_address(void **state)
                        2, true, false, true);
 }
 
+static void virtual_server_is_found_wherever_it_stands(void **state)
+{
+        expect_refused(*state,
+                       "Warning - quorum 5 for [10.1.1.2]:udp:53 exceeds total weight of real servers 1, "
+                       "reducing quorum to 1\n"
+                       "Something [odd] about [fd00:1:1::1]:tcp:80\n",
+                       2, false, true, true);
+}
+
+static void line_without_a_file_leads_to_the_piece_too(void **state)
+{
+        expect_refused(*state, "(Line 8) Extra '}' found\n", 1, false, true, false);
+        expect_refused(*state, "(k.conf: Linear 3) x\n(aLine 3) x\nLine 3\n", 0, false, true, false);
+}
+
 static void address_with_another_protocol_or_port_is_nobodys(void **state)
 {
         expect_refused(*state,
@@ -145,6 +160,8 @@ int main(void)
             JUDGE(first_and_last_line_of_a_piece_are_its_own),
             JUDGE(line_of_the_frame_is_nobodys_fault),
             JUDGE(virtual_server_is_found_by_its_address),
+            JUDGE(virtual_server_is_found_wherever_it_stands),
+            JUDGE(line_without_a_file_leads_to_the_piece_too),
             JUDGE(address_with_another_protocol_or_port_is_nobodys),
             JUDGE(what_names_nothing_marks_nothing),
             JUDGE(already_refused_is_not_counted_again),

@@ -17,13 +17,26 @@ static void count_bad(void *userdata, enum kube_kind kind, const char *namespace
         ++*count;
 }
 
-static int add(struct kube_list *list, enum kube_kind kind, const char *text, size_t *bad)
+/* In pieces of several sizes, as a network delivers them. */
+static int add_in_pieces(struct kube_list *list, enum kube_kind kind, const char *text, size_t piece,
+                         size_t *bad)
 {
+        size_t length = strlen(text);
         struct error error = {{0}, {0}};
-        int r = kube_list_add_page(list, kind, text, strlen(text), count_bad, bad, &error);
+        int r = 0;
 
+        for (size_t at = 0; r == 0 && at < length; at += piece)
+                r = kube_list_feed(list, kind, text + at, length - at < piece ? length - at : piece,
+                                   count_bad, bad, &error);
+        if (r == 0)
+                r = kube_list_end_page(list, kind, &error);
         assert_int_equal(r < 0, error.what[0] != '\0');
         return r;
+}
+
+static int add(struct kube_list *list, enum kube_kind kind, const char *text, size_t *bad)
+{
+        return add_in_pieces(list, kind, text, 4096, bad);
 }
 
 static void read_fixture(const char *name, struct strbuf *out)
@@ -86,6 +99,26 @@ static void version_is_that_of_the_first_page(void **state)
         assert_int_equal(bad, 1);
         assert_int_equal(list.bad.services.count, 1);
         assert_string_equal(list.bad.services.objects[0]->name, "c");
+}
+
+static void page_that_broke_off_is_added_again(void **state)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+        _cleanup_kube_list_ struct kube_list list = {0};
+        struct error error;
+        size_t bad = 0;
+
+        (void)state;
+        read_fixture("services.json", &text);
+        assert_int_equal(
+            kube_list_feed(&list, KUBE_KIND_SERVICE, text.text, text.length / 2, count_bad, &bad, &error), 0);
+        assert_true(list.objects.services.count > 0);
+        kube_list_drop_page(&list);
+        assert_int_equal(add_in_pieces(&list, KUBE_KIND_SERVICE, text.text, 1, &bad), 0);
+        for (size_t i = 1; i < list.objects.services.count; i++)
+                assert_true(object_compare(list.objects.services.objects[i - 1],
+                                           list.objects.services.objects[i]) < 0);
+        assert_int_equal(bad, 0);
 }
 
 static void empty_list_is_complete(void **state)
@@ -162,6 +195,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(real_pages_make_up_one_list),
             cmocka_unit_test(version_is_that_of_the_first_page),
+            cmocka_unit_test(page_that_broke_off_is_added_again),
             cmocka_unit_test(empty_list_is_complete),
             cmocka_unit_test(what_is_no_list_of_the_kind_is_refused),
             cmocka_unit_test(status_message_is_found_in_what_servers_answer),

@@ -7,7 +7,7 @@ from machine import PATH, Machine
 class Load:
     """Requests from the client: a number of them at once (requests=), or a steady stream until stop()."""
 
-    def __init__(self, address, requests=0, rate=0.0, concurrency=8, timeout_ms=3000, machine="client"):
+    def __init__(self, address, requests=0, rate=0.0, concurrency=8, timeout_ms=10000, machine="client"):
         argv = ["load", "-n", str(requests), "-c", str(concurrency), "-r", str(rate), "-w", str(timeout_ms),
                 address, "80"]
         self.process = subprocess.Popen(argv, preexec_fn=Machine(machine).enter, env={"PATH": PATH},

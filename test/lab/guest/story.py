@@ -78,7 +78,7 @@ def tell(bold):
 
     story.step("lb1 is killed: SIGKILL to all its processes, and its network is gone")
     lb1 = lab.lbs["lb1"]
-    load = lab.stream(timeout_ms=1000)
+    load = lab.stream(timeout_ms=2000)
     killed = time.monotonic()
     fig6.kill_pod(lb1)
     gone = lab.wait(lambda: lb1.node_address not in lab.next_hops(), 5, "lb1's route leaves the router's FIB")

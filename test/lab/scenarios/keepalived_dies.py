@@ -8,7 +8,7 @@ def run(lab):
     lb1 = lab.lbs["lb1"]
     before = lb1.processes("keepalived")
     assert before, "no keepalived in lb1"
-    load = lab.stream(timeout_ms=1000)
+    load = lab.stream(timeout_ms=2000)
     killed = time.monotonic()
     for pid in before:
         os.kill(pid, signal.SIGKILL)

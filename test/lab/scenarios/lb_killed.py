@@ -6,7 +6,7 @@ import fig6
 
 def run(lab):
     lb1 = lab.lbs["lb1"]
-    load = lab.stream(timeout_ms=1000)
+    load = lab.stream(timeout_ms=2000)
     killed = time.monotonic()
     fig6.kill_pod(lb1)
     rerouted = lab.wait(lambda: lb1.node_address not in lab.next_hops(), 5, "lb1's route leaves the router's FIB")

@@ -7,7 +7,7 @@ LIMIT_S = 60
 
 def run(lab):
     lb1 = lab.lbs["lb1"]
-    load = lab.stream(timeout_ms=1000)
+    load = lab.stream(timeout_ms=2000)
     cut = time.monotonic()
     lb1.link(up=False)
     rerouted = lab.wait(lambda: lb1.node_address not in lab.next_hops(), HOLD_TIME_S + 3, "lb1's route is gone")

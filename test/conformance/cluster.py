@@ -91,6 +91,7 @@ class Cluster:
                  "--service-account-issuer=https://kubernetes.default.svc",
                  "--service-account-signing-key-file=accounts.key", "--service-account-key-file=accounts.key",
                  "--authorization-mode=RBAC", "--anonymous-auth=false",
+                 "--allow-privileged=true",
                  # there is no kubelet to mount a token into a Pod
                  "--disable-admission-plugins=ServiceAccount",
                  "--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112",

@@ -61,14 +61,17 @@ def virtual_servers(text):
 class Pod:
     """A directory with what Kubernetes mounts into an LB pod, and the daemon in it."""
 
-    def __init__(self, cluster, account, directory, url=None, **daemon):
+    def __init__(self, cluster, account, directory, url=None, environment=None, **daemon):
         self.directory = pathlib.Path(directory)
+        self.name = self.directory.name
         self.directory.mkdir(parents=True)
         self.account = account
         self.token_file = self.directory / "token"
         self.secret = None
         self.renew_token()
-        self.daemon = Daemon(PROGRAMS, self.directory, url or cluster.url, self.token_file, cluster.ca_file, **daemon)
+        self.daemon = Daemon(PROGRAMS, self.directory, url or cluster.url, self.token_file, cluster.ca_file,
+                             environment={"CORACLE_POD_NAME": self.name, "CORACLE_NAMESPACE": Account.NAMESPACE,
+                                          **(environment or {})}, **daemon)
 
     def renew_token(self):
         """As the kubelet does: another file takes the name. Returns the secret that the one before was bound to."""
@@ -95,6 +98,7 @@ class ConformanceTest(unittest.TestCase):
         cls.cluster.start()
         cls.api = cls.cluster.api
         cls.account = Account(cls.api, ROOT / "deploy")
+        cls.used_rights = set()
         make_node(cls.api, "node-1")
 
     def setUp(self):
@@ -102,12 +106,13 @@ class ConformanceTest(unittest.TestCase):
         self.began = self.cluster.audit_size()
         self.shop = Namespace(self.api, name)
         self.pods = []
+        self.may_be_forbidden = False
         # in this order at the end: the daemons first, so that they do not see the clearing
         self.addCleanup(self.shop.clear)
         self.addCleanup(self.stop_pods)
 
     def start_pod(self, **options):
-        pod = Pod(self.cluster, self.account, self.directory / self.shop.name / f"pod-{len(self.pods)}", **options)
+        pod = Pod(self.cluster, self.account, self.directory / self.shop.name / f"coracle-{len(self.pods)}", **options)
         self.pods.append(pod)
         return pod
 
@@ -119,6 +124,8 @@ class ConformanceTest(unittest.TestCase):
             if pod.daemon.process.poll() is None:
                 pod.daemon.stop()
             self.assertNotIn(pod.token_file.read_text(), pod.daemon.read_log(), "a token in the log")
+        if not self.may_be_forbidden:
+            self.check_rights()
 
     def await_servers(self, daemon, wanted):
         try:
@@ -126,16 +133,30 @@ class ConformanceTest(unittest.TestCase):
         except AssertionError:
             self.assertEqual(virtual_servers(daemon.config()), wanted, daemon.read_log())
 
+    def check_rights(self):
+        """Every request of the daemons is covered by the shipped roles; those that were of use are added to
+        `used_rights`."""
+        rights = set(self.account.rights())
+        for entry in self.requests(user=True):
+            what = entry["objectRef"]
+            resource = "/".join(filter(None, (what["resource"], what.get("subresource"))))
+            of_use = {right for right in rights
+                      if right[:3] == (what.get("apiGroup", ""), resource, entry["verb"])
+                      and right.name in (None, what.get("name")) and right.namespace in (None, what.get("namespace"))}
+            self.assertTrue(of_use, f"not in the shipped roles: {entry['verb']} {entry['requestURI']}")
+            self.assertEqual(entry["annotations"]["authorization.k8s.io/decision"], "allow", entry["requestURI"])
+            self.used_rights |= of_use
+
     # ---- what the API was asked ----
 
-    def requests(self, since=None, **wanted):
+    def requests(self, since=None, user=False, **wanted):
         """The audit log's entries of the daemons, e.g. verb="list", resource="services"; those of a refused token
-        are nobody's."""
+        are nobody's, and left out if a user is wanted."""
+        users = {Account.USER} if user else {Account.USER, None, ""}
         for entry in self.cluster.audit(self.began if since is None else since):
             what = entry.get("objectRef", {})
-            if entry.get("user", {}).get("username") not in (Account.USER, None, ""):
-                continue
-            if all({**what, **entry}.get(key) == value for key, value in wanted.items()):
+            if entry.get("user", {}).get("username") in users and all(
+                    {**what, **entry}.get(key) == value for key, value in wanted.items()):
                 yield entry
 
     def lists(self, resource, since=None):

@@ -1,6 +1,8 @@
 """Kubernetes objects as the tests make them. What a kubelet would say of a Pod is patched into its status."""
 
+import itertools
 import re
+from typing import NamedTuple
 
 from api import ApiError
 
@@ -54,14 +56,14 @@ class Namespace:
 
     # ---- Services ----
 
-    def service(self, name, addresses=(), selector=False, **spec):
-        """With its addresses, as the leader would write them."""
-        body = {"metadata": {"name": name},
+    def service(self, name, addresses=(), selector=False, annotations=None, **spec):
+        """With its addresses, if any, as the leader would write them."""
+        body = {"metadata": {"name": name, "annotations": dict(annotations or {})},
                 "spec": {"type": "LoadBalancer", "loadBalancerClass": CLASS, "allocateLoadBalancerNodePorts": False,
                          "ports": [{"port": 80, "targetPort": 8080}],
                          **({"selector": {"app": name}} if selector else {}), **spec}}
         if addresses:
-            body["metadata"]["annotations"] = {"coracle.lb/address": ",".join(addresses)}
+            body["metadata"]["annotations"]["coracle.lb/address"] = ",".join(addresses)
         self.api.create(self.path(SERVICES), body)
         if addresses:
             self.set_addresses(name, *addresses)
@@ -74,6 +76,11 @@ class Namespace:
         """What `kubectl get service` shows as EXTERNAL-IP."""
         status = self.api.get(self.path(SERVICES, name))["status"]["loadBalancer"]
         return [ingress["ip"] for ingress in status.get("ingress", [])]
+
+    def events(self, service):
+        """{reason: Event} about it."""
+        items = self.api.get(f"/apis/events.k8s.io/v1/namespaces/{self.name}/events")["items"]
+        return {item["reason"]: item for item in items if item["regarding"]["name"] == service}
 
     def delete_service(self, name):
         self.api.delete(self.path(SERVICES, name))
@@ -127,6 +134,17 @@ def make_node(api, name):
     api.patch(f"/api/v1/nodes/{name}/status", {"status": {"conditions": [READY]}})
 
 
+class Right(NamedTuple):
+    group: str
+    resource: str
+    verb: str
+    name: str | None
+    namespace: str | None
+
+    def __str__(self):
+        return f"{self.verb} {self.resource}" + (f" {self.name}" if self.name else "")
+
+
 class Account:
     """The service account of an LB pod, with the rights that deploy/ ships, and its token file."""
 
@@ -158,17 +176,15 @@ class Account:
         """The API server may go on for the 10 s that it remembers a good token."""
         self.api.delete(f"{self.SECRETS}/{secret}")
 
-    def rules(self):
-        """(group, resource, verb, name or None, namespace or None) that the shipped roles allow."""
+    def rights(self):
+        """What the shipped roles allow."""
         rbac = "/apis/rbac.authorization.k8s.io/v1"
         for path, namespace in ((f"{rbac}/clusterroles/coracle", None),
                                 (f"{rbac}/namespaces/{self.NAMESPACE}/roles/coracle", self.NAMESPACE)):
             for rule in self.api.get(path)["rules"]:
-                for group in rule["apiGroups"]:
-                    for resource in rule["resources"]:
-                        for verb in rule["verbs"]:
-                            for name in rule.get("resourceNames", [None]):
-                                yield group, resource, verb, name, namespace
+                for words in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"],
+                                               rule.get("resourceNames", [None])):
+                    yield Right(*words, namespace)
 
     def delete(self):
         self.api.delete(f"{self.PATH}/coracle")

@@ -13,10 +13,16 @@ LEASE = "/apis/coordination.k8s.io/v1/namespaces/coracle/leases/coracle"
 
 
 class Leader(ConformanceTest):
+    @classmethod
+    def tearDownClass(cls):
+        rights = set(cls.account.rights())
+        figure("rights used: " + ", ".join(sorted(map(str, cls.used_rights))))
+        figure("shipped, but not used here: " + ", ".join(sorted(map(str, rights - cls.used_rights))))
+        super().tearDownClass()
+
     def start_fleet(self, size=2):
-        for i in range(size):
-            name = f"coracle-{i}"
-            self.start_pod(environment={"HOSTNAME": name, "POD_NAME": name, "POD_NAMESPACE": "coracle"})
+        for _ in range(size):
+            self.start_pod()
         for pod in self.pods:
             pod.daemon.await_(lambda p=pod: p.daemon.status()["synced"])
 
@@ -30,11 +36,18 @@ class Leader(ConformanceTest):
             time.sleep(0.1)
         self.shop.delete_service("probe")
 
+    def await_(self, condition):
+        deadline = time.monotonic() + TAKEOVER_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError("not in time; logs:\n" + "\n\n".join(pod.daemon.read_log() for pod in self.pods))
+            time.sleep(0.01)
+
     def holder(self):
         """The pod that holds the lease, by the name that its identity begins with."""
         identity = self.api.get(LEASE)["spec"].get("holderIdentity") or ""
-        for i, pod in enumerate(self.pods):
-            if identity.startswith(f"coracle-{i}"):
+        for pod in self.pods:
+            if identity.startswith(pod.name):
                 return pod
         raise AssertionError(f"the lease is held by {identity!r}, who is none of the pods")
 
@@ -50,9 +63,7 @@ class Leader(ConformanceTest):
         self.shop.slice("web", "172.16.0.1")
         began = time.monotonic()
         self.shop.service("web")
-        while not self.shop.addresses("web"):
-            self.assertLess(time.monotonic() - began, TAKEOVER_S)
-            time.sleep(0.005)
+        self.await_(lambda: self.shop.addresses("web"))
         took = time.monotonic() - began
         address, mode = self.all_addresses()["web"][0]
         self.assertEqual(mode, "Proxy")
@@ -64,6 +75,30 @@ class Leader(ConformanceTest):
         for pod in self.pods:
             self.await_servers(pod.daemon, {})
         self.assertEqual(self.shop.addresses("web"), [])
+
+    def test_refusals_and_defaults_are_told_by_events(self):
+        self.start_fleet()
+        self.require_assignment()
+        shop = self.shop
+        shop.service("first", annotations={"coracle.lb/address": "10.1.7.7"})
+        self.await_(lambda: shop.addresses("first") == ["10.1.7.7"])
+        shop.service("second", annotations={"coracle.lb/address": "10.1.7.7"})
+        shop.service("outside", annotations={"coracle.lb/address": "192.0.2.1"})
+        shop.service("misspelt", annotations={"coracle.lb/scheduler": "round-robbin"})
+        shop.slice("misspelt", "172.16.0.1")
+        self.await_(lambda: len(shop.addresses("misspelt")) == 1)
+        for service in ("second", "outside", "misspelt"):
+            self.await_(lambda s=service: shop.events(s))
+            events = shop.events(service)
+            self.assertEqual(len(events), 1, events)
+            event = next(iter(events.values()))
+            self.assertEqual(event["type"], "Warning")
+            self.assertEqual(event["regarding"]["kind"], "Service")
+            figure(f"Event: {event['reason']}: {event['note']}")
+        self.assertEqual(shop.addresses("second") + shop.addresses("outside"), [])
+        # what was in the way goes: the second gets what it asked for
+        shop.delete_service("first")
+        self.await_(lambda: shop.addresses("second") == ["10.1.7.7"])
 
     def test_leader_killed_while_services_are_created(self):
         self.start_fleet()
@@ -84,9 +119,7 @@ class Leader(ConformanceTest):
             if i == CREATIONS // 2:
                 leader.daemon.kill()
         killed = time.monotonic()
-        while len(seen) < CREATIONS:
-            self.assertLess(time.monotonic() - killed, TAKEOVER_S, f"{len(seen)} of {CREATIONS} have an address")
-            time.sleep(0.1)
+        self.await_(lambda: len(seen) == CREATIONS)
         took = time.monotonic() - killed
         time.sleep(2)
         stopping.set()
@@ -105,15 +138,11 @@ class Leader(ConformanceTest):
         for i in range(20):
             self.shop.service(f"web-{i}")
             self.shop.slice(f"web-{i}", f"172.16.0.{i + 1}")
-        deadline = time.monotonic() + TAKEOVER_S
-        while not all(self.all_addresses().values()):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.1)
+        self.await_(lambda: all(self.all_addresses().values()))
         before = self.all_addresses()
         for pod in self.pods:
             pod.daemon.kill()
-        daemon = self.start_daemon(environment={"HOSTNAME": "coracle-9", "POD_NAME": "coracle-9",
-                                                "POD_NAMESPACE": "coracle"})
+        daemon = self.start_daemon()
         daemon.await_config(lambda text: len(virtual_servers(text)) == 20)
         time.sleep(20)  # until it leads
         self.assertEqual(self.all_addresses(), before)

@@ -1,79 +1,17 @@
 """The real `coracle controller` with the API as its source: from a Service's creation to keepalived's reload, and
-what stays when the API goes. keepalived is a stand-in that counts its signals: this machine's kernel may have no IPVS
-(the lab has)."""
+what stays when the API goes."""
 
-import json
-import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
+from daemon import Daemon, Programs
 from fake_api import FakeApi
 
-CORACLE, TEMPLATES = sys.argv.pop(1), sys.argv.pop(1)
-PATIENCE_S = 20
+PROGRAMS = Programs(*(sys.argv.pop(1) for _ in range(3)))
 CHANGES = 20
-KEEPALIVED = """#!/bin/sh
-case "$*" in *-t*) exit 0 ;; esac
-trap 'date +%s.%N >> hups' HUP
-while :; do sleep 0.01; done
-"""
-
-
-class Daemon:
-    def __init__(self, api, directory):
-        self.directory = pathlib.Path(directory)
-        (self.directory / "keepalived").write_text(KEEPALIVED)
-        (self.directory / "keepalived").chmod(0o755)
-        (self.directory / "coracle.yaml").write_text(
-            "pools: [{name: public, prefixes: [10.1.1.0/24]}]\n"
-            "bgp: {localAS: 65021, reflectors: [{address: 192.0.2.1, as: 65021}]}\n")
-        self.log = open(self.directory / "log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [CORACLE, "controller", "--config", "coracle.yaml", "--templates", TEMPLATES, "--run-dir", "run",
-             "--keepalived", "./keepalived", "--server", f"https://127.0.0.1:{api.client_port}",
-             "--token-file", api.token_file, "--ca-file", api.ca_file],
-            cwd=directory, stderr=self.log)
-
-    def config(self):
-        try:
-            return (self.directory / "run/keepalived.conf").read_text()
-        except FileNotFoundError:
-            return ""
-
-    def await_config(self, holds):
-        return self.await_(lambda: holds(self.config()))
-
-    def await_(self, condition):
-        """How long it took until the condition held."""
-        began = time.monotonic()
-        while not condition():
-            if time.monotonic() - began > PATIENCE_S:
-                raise AssertionError("not in time; config:\n" + self.config() + "\nlog:\n" + self.read_log())
-            time.sleep(0.002)
-        return time.monotonic() - began
-
-    def read_log(self):
-        return (self.directory / "log").read_text()
-
-    def uss_mb(self):
-        lines = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
-
-    def status(self):
-        return json.loads(subprocess.run(
-            [CORACLE, "status", "--output", "json", "--run-dir", self.directory / "run"],
-            check=True, capture_output=True).stdout)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-        self.log.close()
-        if self.process.returncode != 0:
-            raise AssertionError(f"exit code {self.process.returncode}:\n" + self.read_log())
 
 
 def put_service(api, name, address=None):
@@ -95,7 +33,8 @@ class TestDaemon(unittest.TestCase):
             put_service(self.api, f"web-{i}", f"10.1.1.{i}")
             put_slice(self.api, f"web-{i}", f"172.16.1.{i}", f"172.16.2.{i}")
         self.api.start()
-        self.daemon = Daemon(self.api, self.directory.name)
+        self.daemon = Daemon(PROGRAMS, self.directory.name, f"https://127.0.0.1:{self.api.client_port}",
+                             self.api.token_file, self.api.ca_file)
 
     def tearDown(self):
         self.daemon.stop()
@@ -135,20 +74,19 @@ class TestDaemon(unittest.TestCase):
 
     def test_keepalived_is_told_once_for_a_burst_and_never_for_nothing(self):
         daemon, api = self.daemon, self.api
-        hups = daemon.directory / "hups"
         daemon.await_config(lambda text: text.count("virtual_server ") == 10)
         time.sleep(0.3)
         for i in range(50):
             put_slice(api, "web-1", "172.16.1.1", f"172.16.4.{i + 1}")
         daemon.await_config(lambda text: "172.16.4.50" in text)
-        daemon.await_(hups.exists)
+        daemon.await_(daemon.hups)
         time.sleep(0.5)
-        told = len(hups.read_text().splitlines())
+        told = len(daemon.hups())
         self.assertLessEqual(told, 10, "a burst of 50 changes")
         for _ in range(5):
             put_slice(api, "web-1", "172.16.1.1", "172.16.4.50")
         time.sleep(0.5)
-        self.assertEqual(len(hups.read_text().splitlines()), told, "reloaded although nothing had changed")
+        self.assertEqual(len(daemon.hups()), told, "reloaded although nothing had changed")
         print(f"50 changes in a burst: {told} reloads")
 
 

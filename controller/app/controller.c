@@ -225,21 +225,11 @@ static void on_keepalived_notified(void *userdata, const struct notify_line *lin
 
 /* ---- leaving ---- */
 
-static uint64_t count_flows(const struct controller *c)
-{
-        const struct ipvs_table *table = table_content(c->table);
-        uint64_t flows = 0;
-
-        for (size_t i = 0; table && i < table->n_reals; i++)
-                flows += table->reals[i].active;
-        return flows;
-}
-
 static void on_drain(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct controller *c = container_of(watcher, struct controller, drain);
         ev_tstamp passed = ev_now(loop) - c->drain_began;
-        uint64_t flows = count_flows(c);
+        uint64_t flows = table_flows(c->table);
 
         (void)revents;
         table_look(c->table);
@@ -265,7 +255,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents
                 return;
         }
         log_info("controller", "leaving: routes are withdrawn, flows may end",
-                 LOG_INT("flows", count_flows(c)), LOG_INT("deadline_ms", DRAIN_S * 1000));
+                 LOG_INT("flows", table_flows(c->table)), LOG_INT("deadline_ms", DRAIN_S * 1000));
         c->phase = PHASE_DRAINING;
         cluster_resign(c->cluster);
         c->drain_began = ev_now(loop);

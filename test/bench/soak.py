@@ -69,18 +69,20 @@ def start(programs, api, directory, services):
 
 
 def first_syncs(programs):
-    """CPU seconds of the daemon until everything is in keepalived's configuration, by size."""
+    """CPU seconds of the daemon until everything is in keepalived's configuration, by size: the best of two, since other
+    work on the machine can only add."""
     costs = {}
-    for services in SIZES:
+    for services in SIZES + SIZES:
         with tempfile.TemporaryDirectory() as directory:
             api = FakeApi(directory)
             fill(api.store, services)
             api.start()
             daemon, took = start(programs, api, directory, services)
             time.sleep(1)
-            costs[services] = daemon.cpu_s()
+            cost = daemon.cpu_s()
+            costs[services] = min(cost, costs.get(services, cost))
             print(f"{services:5d} services x {ENDPOINTS}: JSON {json_mb(api.store):5.1f} MB, first sync {took:5.2f} s, "
-                  f"CPU {costs[services]:5.2f} s, RSS {rss_mb(daemon):5.1f} MB "
+                  f"CPU {cost:5.2f} s, RSS {rss_mb(daemon):5.1f} MB "
                   f"({rss_mb(daemon) / json_mb(api.store):.2f}x)", flush=True)
             daemon.stop()
             api.stop()

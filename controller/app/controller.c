@@ -1,14 +1,12 @@
 #include "app/controller.h"
 
 #include "app/applier.h"
-#include "app/describe.h"
-#include "app/problems.h"
+#include "app/observer.h"
 #include "app/sources.h"
 #include "app/table.h"
 #include "base/log.h"
 #include "io/announce_server.h"
 #include "io/files.h"
-#include "io/status_server.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define QUIET_S 0.02 /* without an input: then act */
 #define LONGEST_WAIT_S 0.2
@@ -40,17 +39,26 @@ struct controller {
         struct applier *applier;
         struct table *table;
         struct announce_server *announce_server;
-        struct status_server *status_server;
+        struct observer *observer;
         struct announce_set announce_set;
         struct routes routes;
         enum phase phase;
         ev_tstamp dirty_since; /* 0: clean */
         ev_timer reconcile;
+        struct metrics_histogram reconcile_duration;
         ev_timer routes_again; /* a hold time is over */
         ev_timer drain;
         ev_tstamp drain_began;
         ev_signal sigterm, sigint, sighup;
 };
+
+static double now_s(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 /* ---- inputs: they mark, and do nothing else ---- */
 
@@ -78,6 +86,7 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct controller *c = container_of(watcher, struct controller, reconcile);
         struct plan *plan = NULL;
+        double began = now_s();
 
         (void)loop;
         (void)revents;
@@ -90,6 +99,7 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
                 return;
         }
         applier_want(c->applier, plan);
+        metrics_observe(&c->reconcile_duration, now_s() - began);
 }
 
 /* ---- kernel table → routes → announcer ---- */
@@ -301,24 +311,20 @@ static void on_sighup(struct ev_loop *loop, ev_signal *watcher, int revents)
 
 /* ---- composition ---- */
 
-static json_t *on_status_asked(void *userdata)
+static void on_observed(void *userdata, struct observed *out)
 {
         const struct controller *c = userdata;
-        const struct describe_input input = {
-            .plan = applier_plan(c->applier),
-            .table = table_content(c->table),
-            .states = table_states(c->table),
-            .routes = &c->routes,
-            .report = announce_server_report(c->announce_server),
-            .synced = sources_synced(c->sources),
-            .keepalived_up = keepalived_is_up(c->keepalived),
-            .settling = table_is_settling(c->table),
-            .draining = c->phase != PHASE_RUNNING,
-            .differences = table_differences(c->table),
-            .apply_failures = applier_failures(c->applier),
-        };
 
-        return describe(&input);
+        *out = (struct observed){
+            .applier = c->applier,
+            .table = c->table,
+            .sources = c->sources,
+            .keepalived = c->keepalived,
+            .announce_server = c->announce_server,
+            .routes = &c->routes,
+            .reconcile = &c->reconcile_duration,
+            .leaving = c->phase != PHASE_RUNNING,
+        };
 }
 
 static int copy_pools(const struct config *config, struct prefix_list *out)
@@ -349,8 +355,7 @@ static int make_sockets(struct controller *c, struct error *error)
         r = announce_server_new(c->loop, path, NULL, NULL, &c->announce_server, error);
         if (r < 0)
                 return r;
-        (void)snprintf(path, sizeof(path), "%s/coracle.sock", run_dir);
-        return status_server_new(c->loop, path, on_status_asked, c, &c->status_server, error);
+        return observer_new(c->loop, c->options, on_observed, c, &c->observer, error);
 }
 
 static int make_parts(struct controller *c, struct error *error)
@@ -422,7 +427,7 @@ void controller_free(struct controller *c)
         ev_signal_stop(c->loop, &c->sigint);
         ev_signal_stop(c->loop, &c->sighup);
         sources_free(c->sources);
-        status_server_free(c->status_server);
+        observer_free(c->observer);
         announce_server_free(c->announce_server);
         table_free(c->table);
         applier_free(c->applier);

@@ -43,6 +43,8 @@ static const struct flag flags[] = {
      offsetof(struct options, token_file), COMMAND_CONTROLLER},
     {"ca-file", "FILE", "certificate of the API's authority (default: the service account's)", NULL,
      offsetof(struct options, ca_file), COMMAND_CONTROLLER},
+    {"http-address", "IP:PORT", "answer GET /livez, /readyz and /metrics there (default: nowhere)", NULL,
+     offsetof(struct options, http_address), COMMAND_CONTROLLER},
     {"log-level", "LEVEL", "error, warning, info or debug", "info", offsetof(struct options, log_level), ALL},
     {"log-format", "FORMAT", "logfmt or json", "logfmt", offsetof(struct options, log_format), ALL},
 };

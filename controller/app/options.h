@@ -27,6 +27,7 @@ struct options {
         const char *server;
         const char *token_file;
         const char *ca_file;
+        const char *http_address;
         const char *log_level;  /* default: info */
         const char *log_format; /* default: logfmt */
         const char **arguments; /* what is left: not flags */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct sources {
         struct model model;
@@ -165,6 +166,37 @@ const struct model *sources_model(const struct sources *sources)
 enum plan_addresses sources_addresses(const struct sources *sources)
 {
         return sources->from_files ? PLAN_ADDRESSES_ALLOCATE : PLAN_ADDRESSES_STATUS;
+}
+
+static int64_t age_of(int64_t at_ms, int64_t now_ms)
+{
+        return at_ms ? now_ms - at_ms : -1;
+}
+
+bool sources_metrics(const struct sources *sources, int64_t now_ms,
+                     struct metrics_watch out[static KUBE_KIND_COUNT])
+{
+        if (!sources || sources->from_files)
+                return false;
+        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+                const struct kube_watch_stats *stats = kube_watch_stats(sources->watches[kind]);
+
+                out[kind] = (struct metrics_watch){
+                    .lists = stats->lists,
+                    .watches = stats->watches,
+                    .events = stats->events,
+                    .bad_objects = stats->bad_objects,
+                    .contact_age_ms = age_of(stats->last_contact_ms, now_ms),
+                    .list_age_ms = age_of(stats->last_list_ms, now_ms),
+                };
+                memcpy(out[kind].restarts, stats->restarts, sizeof(stats->restarts));
+        }
+        return true;
+}
+
+struct http_client *sources_client(const struct sources *sources)
+{
+        return sources ? sources->client : NULL;
 }
 
 void sources_free(struct sources *sources)

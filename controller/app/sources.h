@@ -3,7 +3,9 @@
 
 #include "app/options.h"
 #include "base/error.h"
+#include "core/metrics.h"
 #include "core/plan.h"
+#include "io/http_client.h"
 
 #include <ev.h>
 
@@ -24,6 +26,14 @@ const struct model *sources_model(const struct sources *sources);
 
 /* Who assigns addresses: with files nobody else does. */
 enum plan_addresses sources_addresses(const struct sources *sources);
+
+/* What is counted of the API, per enum kube_kind, at now_ms (CLOCK_MONOTONIC). Returns false, and leaves
+ * `out`, if the objects come from files. */
+bool sources_metrics(const struct sources *sources, int64_t now_ms,
+                     struct metrics_watch out[static KUBE_KIND_COUNT]);
+
+/* The API's client, or NULL. Borrowed. */
+struct http_client *sources_client(const struct sources *sources);
 
 /* NULL is fine. */
 void sources_free(struct sources *sources);

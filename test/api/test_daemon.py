@@ -4,13 +4,17 @@ what stays when the API goes. keepalived is a stand-in that counts its signals: 
 
 import json
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
+import exposition
 from fake_api import FakeApi
 
 CORACLE, TEMPLATES = sys.argv.pop(1), sys.argv.pop(1)
@@ -35,7 +39,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [CORACLE, "controller", "--config", "coracle.yaml", "--templates", TEMPLATES, "--run-dir", "run",
              "--keepalived", "./keepalived", "--server", f"https://127.0.0.1:{api.client_port}",
-             "--token-file", api.token_file, "--ca-file", api.ca_file],
+             "--token-file", api.token_file, "--ca-file", api.ca_file, "--http-address", "127.0.0.1:0"],
             cwd=directory, stderr=self.log)
 
     def config(self):
@@ -58,6 +62,23 @@ class Daemon:
 
     def read_log(self):
         return (self.directory / "log").read_text()
+
+    def get(self, path):
+        """Status and body of an answer of the daemon's HTTP server."""
+        listening = r'module=http msg="?listening"? .*port=([0-9]+)'
+        self.await_(lambda: re.search(listening, self.read_log()))
+        port = re.search(listening, self.read_log())[1]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metrics(self):
+        status, text = self.get("/metrics")
+        assert status == 200
+        return exposition.parse(text)
 
     def uss_mb(self):
         lines = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
@@ -127,6 +148,7 @@ class TestDaemon(unittest.TestCase):
         time.sleep(1)
         self.assertEqual(daemon.config(), before)
         self.assertTrue(daemon.status()["synced"])
+        self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
         api.start()
         api.store.delete("Service", "last")
         daemon.await_config(lambda text: "virtual_server 10.1.1.98 80" not in text)
@@ -150,6 +172,61 @@ class TestDaemon(unittest.TestCase):
         time.sleep(0.5)
         self.assertEqual(len(hups.read_text().splitlines()), told, "reloaded although nothing had changed")
         print(f"50 changes in a burst: {told} reloads")
+
+    def test_metrics_and_readiness_tell_what_happens(self):
+        daemon, api = self.daemon, self.api
+        daemon.await_config(lambda text: text.count("virtual_server ") == 10)
+        before = daemon.metrics()
+        self.assertEqual(before["coracle_synced"], 1)
+        self.assertEqual(before["coracle_virtual_servers"], 10)
+        self.assertEqual(before["coracle_keepalived_starts_total"], 1)
+        self.assertGreaterEqual(before['coracle_api_requests_total{code="200"}'], 2)
+        self.assertLess(before['coracle_sync_age_seconds{resource="services"}'], PATIENCE_S)
+
+        put_slice(api, "web-1", "172.16.1.1", "172.16.5.1")
+        daemon.await_config(lambda text: "172.16.5.1" in text)
+        daemon.await_(lambda: daemon.metrics()["coracle_keepalived_reloads_total"] == 1)
+        after = daemon.metrics()
+        self.assertEqual(after['coracle_watch_events_total{resource="endpointslices"}'], 1)
+        self.assertGreater(after["coracle_reconcile_duration_seconds_count"],
+                           before["coracle_reconcile_duration_seconds_count"])
+        self.assertNotEqual(after["coracle_plan_fingerprint"], before["coracle_plan_fingerprint"])
+
+        api.fail(on="watch", kind="Service", status=500)
+        api.end_watches.set()
+        daemon.await_(lambda: daemon.metrics()[
+            'coracle_watch_restarts_total{resource="services",reason="server_error"}'] >= 1)
+        api.end_watches.clear()
+        self.assertGreaterEqual(daemon.metrics()['coracle_api_requests_total{code="500"}'], 1)
+
+        status, text = daemon.get("/metrics")
+        self.assertEqual(status, 200)
+        print("promtool " + ("agrees" if exposition.check_with_promtool(text) else "is not there"))
+        for line in ("[+]synced ok", "[+]keepalived ok"):
+            self.assertIn(line, daemon.get("/readyz")[1])
+        if not pathlib.Path("/proc/net/ip_vs").exists():
+            daemon.await_(lambda: daemon.get("/readyz")[0] == 503)
+            self.assertIn("[-]table: the kernel's IPVS table cannot be read", daemon.get("/readyz")[1])
+        self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
+        self.assertEqual(daemon.get("/")[0], 404)
+
+
+class TestUnreachable(unittest.TestCase):
+    def test_pod_lives_and_is_not_ready_without_the_api(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            api.start()
+            api.stop()
+            daemon = Daemon(api, directory)
+            try:
+                self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
+                status, text = daemon.get("/readyz")
+                self.assertEqual(status, 503)
+                self.assertIn("[-]synced: ", text)
+                self.assertIn("[-]keepalived: ", text)
+                daemon.await_(lambda: daemon.metrics().get('coracle_api_requests_total{code="none"}', 0) >= 1)
+            finally:
+                daemon.stop()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #include "app/controller.h"
 
-#include "app/applier.h"
+#include "app/gate.h"
 #include "app/observer.h"
 #include "app/sources.h"
 #include "app/table.h"
@@ -37,6 +37,7 @@ struct controller {
         struct sources *sources;
         struct keepalived *keepalived;
         struct applier *applier;
+        struct gate *gate;
         struct table *table;
         struct announce_server *announce_server;
         struct observer *observer;
@@ -98,7 +99,7 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
                 mark_dirty(c);
                 return;
         }
-        applier_want(c->applier, plan);
+        gate_want(c->gate, plan);
         metrics_observe(&c->reconcile_duration, now_s() - began);
 }
 
@@ -188,6 +189,7 @@ static void on_applied(void *userdata, bool reloaded)
                          LOG_INT("vips", plan->n_vips), LOG_INT("problems", plan->n_problems));
         if (table_expect(c->table, plan) < 0)
                 log_error("controller", "out of memory; nothing is announced");
+        gate_applied(c->gate);
         update_routes(c);
 }
 
@@ -324,6 +326,8 @@ static void on_observed(void *userdata, struct observed *out)
             .routes = &c->routes,
             .reconcile = &c->reconcile_duration,
             .leaving = c->phase != PHASE_RUNNING,
+            .fuse_blown = gate_fuse(c->gate)->blown,
+            .fuse_trips = gate_fuse(c->gate)->trips,
         };
 }
 
@@ -380,7 +384,8 @@ static int make_parts(struct controller *c, struct error *error)
                 return r;
         c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
         c->table = table_new(c->loop, "/proc/net/ip_vs", &table_listener);
-        if (!c->applier || !c->table || copy_pools(c->config, &c->announce_set.pools) < 0)
+        c->gate = c->applier ? gate_new(c->loop, c->config, c->applier, on_objects_changed, c) : NULL;
+        if (!c->gate || !c->table || copy_pools(c->config, &c->announce_set.pools) < 0)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
         r = make_sockets(c, error);
@@ -430,6 +435,7 @@ void controller_free(struct controller *c)
         observer_free(c->observer);
         announce_server_free(c->announce_server);
         table_free(c->table);
+        gate_free(c->gate);
         applier_free(c->applier);
         keepalived_free(c->keepalived);
         routes_clear(&c->routes);

@@ -39,6 +39,8 @@ static const struct flag flags[] = {
      offsetof(struct options, node_address), COMMAND_RENDER},
     {"server", "URL", "the Kubernetes API (default: as in every pod)", NULL, offsetof(struct options, server),
      COMMAND_CONTROLLER},
+    {"kubeconfig", "FILE", "the Kubernetes API and how to get in, as kubectl has it (no exec plugins)", NULL,
+     offsetof(struct options, kubeconfig), COMMAND_CONTROLLER},
     {"token-file", "FILE", "bearer token for the API (default: the service account's)", NULL,
      offsetof(struct options, token_file), COMMAND_CONTROLLER},
     {"ca-file", "FILE", "certificate of the API's authority (default: the service account's)", NULL,

@@ -25,6 +25,7 @@ struct options {
         const char *pod_address;
         const char *node_address;
         const char *server;
+        const char *kubeconfig;
         const char *token_file;
         const char *ca_file;
         const char *http_address;

@@ -16,6 +16,7 @@ struct sources {
         bool from_files;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
+        struct kube_config kube; /* its files in memory are the client's */
         struct http_client *client;
         struct kube_watch *watches[KUBE_KIND_COUNT];
         sources_fn *changed;
@@ -103,6 +104,13 @@ static int open_files(struct sources *sources, struct ev_loop *loop, const char 
 
 static int locate_api(const struct options *options, struct kube_config *kube, struct error *error)
 {
+        if (options->kubeconfig && (options->server || options->token_file || options->ca_file))
+                return error_set(error, "--kubeconfig", "goes without --server, --token-file and --ca-file");
+        if (options->kubeconfig) {
+                int r = kube_config_from_file(options->kubeconfig, kube, error);
+
+                return r < 0 && r != -ENOMEM ? -EINVAL : r; /* a file that is not there is bad usage */
+        }
         if (options->server)
                 return kube_config_explicit(options->server, options->token_file, options->ca_file, kube,
                                             error);
@@ -113,19 +121,19 @@ static int open_api(struct sources *sources, struct ev_loop *loop, const struct 
                     struct error *error)
 {
         const struct source_listener listener = {sources, on_replace, on_put, on_remove};
-        _cleanup_kube_config_ struct kube_config kube = {0};
-        int r = locate_api(options, &kube, error);
+        const struct kube_config *kube = &sources->kube;
+        int r = locate_api(options, &sources->kube, error);
 
         if (r < 0)
                 return r;
         r = http_client_new(loop,
-                            &(struct http_credentials){.token_file = kube.token_file,
-                                                       .ca_file = kube.ca_file,
-                                                       .certificate_file = kube.certificate_file,
-                                                       .key_file = kube.key_file},
+                            &(struct http_credentials){.token_file = kube->token_file,
+                                                       .ca_file = kube->ca_file,
+                                                       .certificate_file = kube->certificate_file,
+                                                       .key_file = kube->key_file},
                             &sources->client, error);
         for (enum kube_kind kind = 0; r == 0 && kind < KUBE_KIND_COUNT; kind++) {
-                const struct kube_watch_options watch = {.kind = kind, .server = kube.server};
+                const struct kube_watch_options watch = {.kind = kind, .server = kube->server};
 
                 r = kube_watch_new(loop, sources->client, &watch, &listener, &sources->watches[kind], error);
                 if (r == 0)
@@ -207,6 +215,7 @@ void sources_free(struct sources *sources)
         for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
                 kube_watch_free(sources->watches[kind]);
         http_client_free(sources->client);
+        kube_config_clear(&sources->kube);
         model_clear(&sources->model);
         free(sources);
 }

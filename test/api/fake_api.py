@@ -140,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         with api.store.changed:
             api.requests.append((on, kind, time.monotonic(), query))
             api.store.changed.notify_all()
-        if token not in api.tokens:
+        if token not in api.tokens and not self.connection.getpeercert():
             self.answer(401, status_body(401, "Unauthorized"))
             return
         fault = api.take_fault(on, kind)
@@ -361,6 +361,10 @@ def make_certificates(directory):
     (directory / "san").write_text("subjectAltName=IP:127.0.0.1\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
             "-days", "2", "-extfile", "san", "-out", "server.crt")
+    openssl("req", *key, "-keyout", "client.key", "-out", "client.csr", "-subj", "/CN=coracle")
+    openssl("x509", "-req", "-in", "client.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-days", "2", "-out", "client.crt")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(directory / "ca.crt")
     context.load_cert_chain(directory / "server.crt", directory / "server.key")
     return context

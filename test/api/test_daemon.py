@@ -2,6 +2,7 @@
 what stays when the API goes. keepalived is a stand-in that counts its signals: this machine's kernel may have no IPVS
 (the lab has)."""
 
+import base64
 import json
 import pathlib
 import re
@@ -28,18 +29,19 @@ while :; do sleep 0.01; done
 
 
 class Daemon:
-    def __init__(self, api, directory):
+    def __init__(self, api, directory, config="", access=None):
         self.directory = pathlib.Path(directory)
         (self.directory / "keepalived").write_text(KEEPALIVED)
         (self.directory / "keepalived").chmod(0o755)
         (self.directory / "coracle.yaml").write_text(
             "pools: [{name: public, prefixes: [10.1.1.0/24]}]\n"
-            "bgp: {localAS: 65021, reflectors: [{address: 192.0.2.1, as: 65021}]}\n")
+            "bgp: {localAS: 65021, reflectors: [{address: 192.0.2.1, as: 65021}]}\n" + config)
         self.log = open(self.directory / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [CORACLE, "controller", "--config", "coracle.yaml", "--templates", TEMPLATES, "--run-dir", "run",
-             "--keepalived", "./keepalived", "--server", f"https://127.0.0.1:{api.client_port}",
-             "--token-file", api.token_file, "--ca-file", api.ca_file, "--http-address", "127.0.0.1:0"],
+             "--keepalived", "./keepalived", "--http-address", "127.0.0.1:0",
+             *(access or ["--server", f"https://127.0.0.1:{api.client_port}", "--token-file", api.token_file,
+                          "--ca-file", api.ca_file])],
             cwd=directory, stderr=self.log)
 
     def config(self):
@@ -209,6 +211,89 @@ class TestDaemon(unittest.TestCase):
             self.assertIn("[-]table: the kernel's IPVS table cannot be read", daemon.get("/readyz")[1])
         self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
         self.assertEqual(daemon.get("/")[0], 404)
+
+
+def kubeconfig(api, user):
+    """YAML is a superset of JSON."""
+    return json.dumps({
+        "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+        "contexts": [{"name": "lab", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{api.client_port}",
+                                               "certificate-authority": "ca.crt"}}],
+        "users": [{"name": "u", "user": user}]})
+
+
+class TestKubeconfig(unittest.TestCase):
+    def reaches_the_api(self, user_of):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            put_service(api, "web", "10.1.1.1")
+            put_slice(api, "web", "172.16.1.1")
+            api.start()
+            path = pathlib.Path(directory)
+            (path / "kubeconfig").write_text(kubeconfig(api, user_of(api, path)))
+            daemon = Daemon(api, directory, access=["--kubeconfig", "kubeconfig"])
+            try:
+                daemon.await_config(lambda text: "real_server 172.16.1.1 8080" in text)
+            finally:
+                daemon.stop()
+                api.stop()
+
+    def test_client_certificate_in_the_file(self):
+        def user(api, path):
+            api.tokens.clear()
+            return {f"client-{word}-data": base64.b64encode((path / f"client.{ending}").read_bytes()).decode()
+                    for word, ending in (("certificate", "crt"), ("key", "key"))}
+        self.reaches_the_api(user)
+
+    def test_client_certificate_beside_the_file(self):
+        def user(api, _):
+            api.tokens.clear()
+            return {"client-certificate": "client.crt", "client-key": "client.key"}
+        self.reaches_the_api(user)
+
+    def test_token(self):
+        self.reaches_the_api(lambda *_: {"token": "token-1"})
+
+    def test_exec_plugin_is_refused(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            (pathlib.Path(directory) / "kubeconfig").write_text(kubeconfig(api, {"exec": {"command": "aws"}}))
+            daemon = Daemon(api, directory, access=["--kubeconfig", "kubeconfig"])
+            self.assertEqual(daemon.process.wait(10), 2)
+            self.assertIn("exec plugins are not run by a daemon", daemon.read_log())
+            daemon.log.close()
+
+
+class TestFuse(unittest.TestCase):
+    def test_list_without_endpoints_is_followed_when_it_lasts(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            for i in range(1, 5):
+                put_service(api, f"web-{i}", f"10.1.1.{i}")
+                put_slice(api, f"web-{i}", f"172.16.1.{i}")
+            api.start()
+            daemon = Daemon(api, directory, "maxRemovalPercent: 50\nmaxRemovalHold: 3\n")
+            try:
+                daemon.await_config(lambda text: text.count("real_server ") == 4)
+                for i in range(1, 5):
+                    put_slice(api, f"web-{i}")
+                daemon.await_(lambda: daemon.metrics()["coracle_fuse_blown"] == 1)
+                for i in range(1, 5):
+                    put_slice(api, f"web-{i}", f"172.16.1.{i}")
+                daemon.await_(lambda: daemon.metrics()["coracle_fuse_blown"] == 0)
+                self.assertEqual(daemon.config().count("real_server "), 4)
+
+                for i in range(1, 5):
+                    put_slice(api, f"web-{i}")
+                daemon.await_(lambda: daemon.metrics()["coracle_fuse_trips_total"] == 2)
+                self.assertEqual(daemon.config().count("real_server "), 4)
+                took = daemon.await_config(lambda text: "real_server " not in text)
+                print(f"the fuse held for {took:.1f} s")
+                self.assertGreater(took, 2)
+            finally:
+                daemon.stop()
+                api.stop()
 
 
 class TestUnreachable(unittest.TestCase):

@@ -389,7 +389,8 @@ static int make_parts(struct controller *c, struct error *error)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
         r = make_sockets(c, error);
-        return r < 0 ? r : sources_new(c->loop, c->options, on_objects_changed, c, &c->sources, error);
+        return r < 0 ? r
+                     : sources_new(c->loop, c->options, c->config, on_objects_changed, c, &c->sources, error);
 }
 
 int controller_new(struct ev_loop *loop, const struct options *options, const struct config *config,

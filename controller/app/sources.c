@@ -10,15 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What one namespace, or all of them, or a directory of files says; the listener's userdata. */
+struct feed {
+        struct sources *sources;
+        const char *namespace; /* NULL: all */
+        struct kube_watch *watches[KUBE_KIND_COUNT];
+        bool listed[KUBE_KIND_COUNT];
+};
+
 struct sources {
         struct model model;
-        bool listed[KUBE_KIND_COUNT];
+        struct feed *feeds;
+        size_t n_feeds;
         bool from_files;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
         struct kube_config kube; /* its files in memory are the client's */
         struct http_client *client;
-        struct kube_watch *watches[KUBE_KIND_COUNT];
         sources_fn *changed;
         void *userdata;
 };
@@ -57,23 +65,45 @@ static void keep_last_good(enum kube_kind kind, const struct object_list *old, c
                 object_list_sort(list, kube_kind_unref(kind));
 }
 
+/* Adds what was heard of other namespaces, which this list does not speak of. 0 or -ENOMEM. */
+static int keep_others(enum kube_kind kind, const struct object_list *held, const char *namespace,
+                       struct object_list *list)
+{
+        for (size_t i = 0; i < held->count; i++) {
+                if (strcmp(held->objects[i]->namespace, namespace) == 0)
+                        continue;
+                if (object_list_append(list, object_ref(kind, held->objects[i])) < 0) {
+                        kube_kind_unref(kind)(held->objects[i]);
+                        return -ENOMEM;
+                }
+        }
+        object_list_sort(list, kube_kind_unref(kind));
+        return 0;
+}
+
 static void on_replace(void *userdata, enum kube_kind kind, struct object_list *list,
                        const struct object_list *bad)
 {
-        struct sources *sources = userdata;
+        struct feed *feed = userdata;
+        struct sources *sources = feed->sources;
         struct object_list *held = model_list(&sources->model, kind);
 
         keep_last_good(kind, held, bad, list);
+        if (feed->namespace && keep_others(kind, held, feed->namespace, list) < 0) {
+                log_error("sources", "out of memory; a list waits for the next one");
+                object_list_clear(list, kube_kind_unref(kind));
+                return;
+        }
         object_list_clear(held, kube_kind_unref(kind));
         *held = *list;
         *list = (struct object_list){0};
-        sources->listed[kind] = true;
+        feed->listed[kind] = true;
         tell(sources);
 }
 
 static void on_put(void *userdata, enum kube_kind kind, struct object *object)
 {
-        struct sources *sources = userdata;
+        struct sources *sources = ((struct feed *)userdata)->sources;
 
         if (object_list_put(model_list(&sources->model, kind), object, kube_kind_unref(kind)) < 0) {
                 log_error("sources", "out of memory; a change waits for the next list");
@@ -85,7 +115,7 @@ static void on_put(void *userdata, enum kube_kind kind, struct object *object)
 
 static void on_remove(void *userdata, enum kube_kind kind, const char *namespace, const char *name)
 {
-        struct sources *sources = userdata;
+        struct sources *sources = ((struct feed *)userdata)->sources;
 
         if (object_list_remove(model_list(&sources->model, kind), namespace, name, kube_kind_unref(kind)))
                 tell(sources);
@@ -94,11 +124,12 @@ static void on_remove(void *userdata, enum kube_kind kind, const char *namespace
 static int open_files(struct sources *sources, struct ev_loop *loop, const char *directory,
                       struct error *error)
 {
-        const struct source_listener listener = {sources, on_replace, on_put, on_remove};
+        const struct source_listener listener = {sources->feeds, on_replace, on_put, on_remove};
         const struct objects_dir_options options = {.directory = directory, .quiet_ms = 10};
-        int r = objects_dir_new(loop, &options, &listener, &sources->objects_dir, error);
+        int r;
 
         sources->from_files = true;
+        r = objects_dir_new(loop, &options, &listener, &sources->objects_dir, error);
         return r < 0 ? r : objects_dir_start(sources->objects_dir, error);
 }
 
@@ -117,10 +148,27 @@ static int locate_api(const struct options *options, struct kube_config *kube, s
         return kube_config_in_cluster(NULL, kube, error);
 }
 
+/* Follows both kinds of one namespace. */
+static int open_feed(struct feed *feed, struct ev_loop *loop, struct error *error)
+{
+        const struct source_listener listener = {feed, on_replace, on_put, on_remove};
+
+        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+                const struct kube_watch_options watch = {
+                    .kind = kind, .server = feed->sources->kube.server, .namespace = feed->namespace};
+                int r = kube_watch_new(loop, feed->sources->client, &watch, &listener, &feed->watches[kind],
+                                       error);
+
+                if (r < 0)
+                        return r;
+                kube_watch_start(feed->watches[kind]);
+        }
+        return 0;
+}
+
 static int open_api(struct sources *sources, struct ev_loop *loop, const struct options *options,
                     struct error *error)
 {
-        const struct source_listener listener = {sources, on_replace, on_put, on_remove};
         const struct kube_config *kube = &sources->kube;
         int r = locate_api(options, &sources->kube, error);
 
@@ -132,18 +180,13 @@ static int open_api(struct sources *sources, struct ev_loop *loop, const struct 
                                                        .certificate_file = kube->certificate_file,
                                                        .key_file = kube->key_file},
                             &sources->client, error);
-        for (enum kube_kind kind = 0; r == 0 && kind < KUBE_KIND_COUNT; kind++) {
-                const struct kube_watch_options watch = {.kind = kind, .server = kube->server};
-
-                r = kube_watch_new(loop, sources->client, &watch, &listener, &sources->watches[kind], error);
-                if (r == 0)
-                        kube_watch_start(sources->watches[kind]);
-        }
+        for (size_t i = 0; r == 0 && i < sources->n_feeds; i++)
+                r = open_feed(&sources->feeds[i], loop, error);
         return r;
 }
 
-int sources_new(struct ev_loop *loop, const struct options *options, sources_fn *changed, void *userdata,
-                struct sources **out, struct error *error)
+int sources_new(struct ev_loop *loop, const struct options *options, const struct config *config,
+                sources_fn *changed, void *userdata, struct sources **out, struct error *error)
 {
         struct sources *sources = calloc(1, sizeof(*sources));
         int r;
@@ -151,6 +194,18 @@ int sources_new(struct ev_loop *loop, const struct options *options, sources_fn 
         if (!sources)
                 return error_oom(error);
         *sources = (struct sources){.changed = changed, .userdata = userdata};
+        /* Files are few, and were put there for us: all of them count. */
+        sources->n_feeds = config->n_namespaces && !options->objects ? config->n_namespaces : 1;
+        sources->feeds = calloc(sources->n_feeds, sizeof(*sources->feeds));
+        if (!sources->feeds) {
+                sources->n_feeds = 0;
+                sources_free(sources);
+                return error_oom(error);
+        }
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                sources->feeds[i] = (struct feed){
+                    .sources = sources,
+                    .namespace = config->n_namespaces && !options->objects ? config->namespaces[i] : NULL};
         r = options->objects ? open_files(sources, loop, options->objects, error)
                              : open_api(sources, loop, options, error);
         if (r < 0) {
@@ -163,7 +218,11 @@ int sources_new(struct ev_loop *loop, const struct options *options, sources_fn 
 
 bool sources_synced(const struct sources *sources)
 {
-        return sources && sources->listed[KUBE_KIND_SERVICE] && sources->listed[KUBE_KIND_ENDPOINT_SLICE];
+        for (size_t i = 0; sources && i < sources->n_feeds; i++)
+                for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
+                        if (!sources->feeds[i].listed[kind])
+                                return false;
+        return sources != NULL;
 }
 
 const struct model *sources_model(const struct sources *sources)
@@ -176,9 +235,24 @@ enum plan_addresses sources_addresses(const struct sources *sources)
         return sources->from_files ? PLAN_ADDRESSES_ALLOCATE : PLAN_ADDRESSES_STATUS;
 }
 
-static int64_t age_of(int64_t at_ms, int64_t now_ms)
+/* The older one; -1 is the oldest. */
+static int64_t older(int64_t age_ms, int64_t at_ms, int64_t now_ms)
 {
-        return at_ms ? now_ms - at_ms : -1;
+        int64_t other_ms = at_ms ? now_ms - at_ms : -1;
+
+        return age_ms < 0 || other_ms < 0 ? -1 : other_ms > age_ms ? other_ms : age_ms;
+}
+
+static void add_stats(const struct kube_watch_stats *stats, int64_t now_ms, struct metrics_watch *sum)
+{
+        sum->lists += stats->lists;
+        sum->watches += stats->watches;
+        sum->events += stats->events;
+        sum->bad_objects += stats->bad_objects;
+        for (enum watch_reason reason = 0; reason < WATCH_REASON_COUNT; reason++)
+                sum->restarts[reason] += stats->restarts[reason];
+        sum->contact_age_ms = older(sum->contact_age_ms, stats->last_contact_ms, now_ms);
+        sum->list_age_ms = older(sum->list_age_ms, stats->last_list_ms, now_ms);
 }
 
 bool sources_metrics(const struct sources *sources, int64_t now_ms,
@@ -187,17 +261,9 @@ bool sources_metrics(const struct sources *sources, int64_t now_ms,
         if (!sources || sources->from_files)
                 return false;
         for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
-                const struct kube_watch_stats *stats = kube_watch_stats(sources->watches[kind]);
-
-                out[kind] = (struct metrics_watch){
-                    .lists = stats->lists,
-                    .watches = stats->watches,
-                    .events = stats->events,
-                    .bad_objects = stats->bad_objects,
-                    .contact_age_ms = age_of(stats->last_contact_ms, now_ms),
-                    .list_age_ms = age_of(stats->last_list_ms, now_ms),
-                };
-                memcpy(out[kind].restarts, stats->restarts, sizeof(stats->restarts));
+                out[kind] = (struct metrics_watch){0};
+                for (size_t i = 0; i < sources->n_feeds; i++)
+                        add_stats(kube_watch_stats(sources->feeds[i].watches[kind]), now_ms, &out[kind]);
         }
         return true;
 }
@@ -212,8 +278,10 @@ void sources_free(struct sources *sources)
         if (!sources)
                 return;
         objects_dir_free(sources->objects_dir);
-        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
-                kube_watch_free(sources->watches[kind]);
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
+                        kube_watch_free(sources->feeds[i].watches[kind]);
+        free(sources->feeds);
         http_client_free(sources->client);
         kube_config_clear(&sources->kube);
         model_clear(&sources->model);

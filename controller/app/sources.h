@@ -14,10 +14,10 @@ struct sources;
 /* The model has changed. */
 typedef void sources_fn(void *userdata);
 
-/* Opens the source; with files, the first reading happens during the call. Returns 0 and *out, to be freed
- * with sources_free; or a negative errno with *error set. */
-int sources_new(struct ev_loop *loop, const struct options *options, sources_fn *changed, void *userdata,
-                struct sources **out, struct error *error);
+/* Opens the source; with files, the first reading happens during the call. `config` is borrowed. Returns 0
+ * and *out, to be freed with sources_free; or a negative errno with *error set. */
+int sources_new(struct ev_loop *loop, const struct options *options, const struct config *config,
+                sources_fn *changed, void *userdata, struct sources **out, struct error *error);
 
 /* Both kinds have been listed completely once. */
 bool sources_synced(const struct sources *sources);

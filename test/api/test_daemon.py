@@ -99,14 +99,14 @@ class Daemon:
             raise AssertionError(f"exit code {self.process.returncode}:\n" + self.read_log())
 
 
-def put_service(api, name, address=None):
+def put_service(api, name, address=None, namespace="shop"):
     status = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "Proxy"}]} if address else {}}
-    api.store.put("Service", name, status=status,
+    api.store.put("Service", name, status=status, namespace=namespace,
                   spec={"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "ports": [{"port": 80}]})
 
 
-def put_slice(api, name, *addresses):
-    api.store.put("EndpointSlice", f"{name}-1", labels={"kubernetes.io/service-name": name}, addressType="IPv4",
+def put_slice(api, name, *addresses, namespace="shop"):
+    api.store.put("EndpointSlice", f"{name}-1", namespace=namespace, labels={"kubernetes.io/service-name": name}, addressType="IPv4",
                   ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
 
 
@@ -263,6 +263,38 @@ class TestKubeconfig(unittest.TestCase):
             self.assertEqual(daemon.process.wait(10), 2)
             self.assertIn("exec plugins are not run by a daemon", daemon.read_log())
             daemon.log.close()
+
+
+class TestNamespaces(unittest.TestCase):
+    def test_lists_of_one_namespace_leave_the_others_alone(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            for i, namespace in enumerate(["shop", "bank", "foreign"], 1):
+                put_service(api, namespace, f"10.1.1.{i}", namespace=namespace)
+                put_slice(api, namespace, f"172.16.1.{i}", namespace=namespace)
+            api.start()
+            daemon = Daemon(api, directory, "namespaces: [shop, bank]\n")
+            try:
+                daemon.await_config(lambda text: text.count("real_server ") == 2)
+                self.assertNotIn("172.16.1.3", daemon.config())
+                put_slice(api, "bank", "172.16.2.2", namespace="bank")
+                daemon.await_config(lambda text: "172.16.2.2" in text and "172.16.1.1" in text)
+
+                lists = daemon.metrics()['coracle_lists_total{resource="endpointslices"}']
+                self.assertEqual(lists, 2)
+                api.store.compact()  # so that each watch begins with a list again
+                api.stop()
+                put_slice(api, "shop", namespace="shop")
+                api.store.delete("Service", "bank")
+                api.store.compact()
+                api.start()
+                put_slice(api, "shop", "172.16.3.1", namespace="shop")
+                daemon.await_config(lambda text: text.count("virtual_server ") == 1 and "172.16.3.1" in text)
+                daemon.await_(lambda: daemon.metrics()['coracle_lists_total{resource="services"}'] >= 4)
+                self.assertEqual(daemon.config().count("real_server "), 1)
+            finally:
+                daemon.stop()
+                api.stop()
 
 
 class TestFuse(unittest.TestCase):

@@ -105,12 +105,13 @@ static void write_kubeconfig(const char *path, const char *server, const char *u
         FILE *file = fopen(path, "we");
 
         assert_non_null(file);
-        assert_true(fprintf(file,
-                            "current-context: a\n"
-                            "contexts: [{name: a, context: {cluster: a, user: a}}]\n"
-                            "clusters: [{name: a, cluster: {server: \"%s\", certificate-authority: ca.crt}}]\n"
-                            "users: [{name: a, user: {%s}}]\n",
-                            server, user) > 0);
+        assert_true(
+            fprintf(file,
+                    "current-context: a\n"
+                    "contexts: [{name: a, context: {cluster: a, user: a}}]\n"
+                    "clusters: [{name: a, cluster: {server: \"%s\", certificate-authority: ca.crt}}]\n"
+                    "users: [{name: a, user: {%s}}]\n",
+                    server, user) > 0);
         assert_int_equal(fclose(file), 0);
 }
 

@@ -34,14 +34,14 @@ static struct fuse_count count_plans(const struct plan *applied, const struct pl
         return count;
 }
 
-enum fuse_verdict fuse_judge(struct fuse *fuse, const struct fuse_input *input, struct fuse_count *out)
+enum fuse_verdict fuse_judge(struct fuse *fuse, const struct fuse_input *input, struct fuse_count *count)
 {
-        struct fuse_count count = count_plans(input->applied, input->wanted);
-        bool too_much = input->max_percent && count.removed * 100 > count.total * input->max_percent;
+        struct fuse_count seen = count_plans(input->applied, input->wanted);
+        bool too_much = input->max_percent && seen.removed * 100 > seen.total * input->max_percent;
         bool was_blown = fuse->blown;
 
-        if (out)
-                *out = count;
+        if (count)
+                *count = seen;
         if (!too_much) {
                 fuse->blown = false;
                 return was_blown ? FUSE_MENDED : FUSE_PASS;

@@ -61,7 +61,10 @@ static void label(struct writer *w, char before, const char *name, const char *v
         for (const char *c = value; *c; c++) {
                 if (*c == '\\' || *c == '"' || *c == '\n')
                         put_char(w, '\\');
-                put_char(w, *c == '\n' ? 'n' : *c);
+                if (*c == '\n')
+                        put_char(w, 'n');
+                else
+                        put_char(w, *c);
         }
         put_char(w, '"');
 }

@@ -86,15 +86,16 @@ static json_t *status_patch(const struct assignment *assignment)
                 char text[ADDR_TEXT_SIZE];
 
                 /* Proxy: kube-proxy must not take the address for its own (KEP-1860). */
-                (void)json_array_append_new(ingress,
-                                            json_pack("{s:s, s:s}", "ip", addr_format(&assignment->addrs[i], text),
-                                                      "ipMode", "Proxy"));
+                (void)json_array_append_new(ingress, json_pack("{s:s, s:s}", "ip",
+                                                               addr_format(&assignment->addrs[i], text),
+                                                               "ipMode", "Proxy"));
         }
-        return json_pack("{s:{s:s}, s:{s:{s:o}}}", "metadata", "resourceVersion", assignment->resource_version,
-                         "status", "loadBalancer", "ingress", ingress);
+        return json_pack("{s:{s:s}, s:{s:{s:o}}}", "metadata", "resourceVersion",
+                         assignment->resource_version, "status", "loadBalancer", "ingress", ingress);
 }
 
-/* A cluster that does not know ipMode drops it without a word, and its kube-proxies take the VIP for their own. */
+/* A cluster that does not know ipMode drops it without a word, and its kube-proxies take the VIP for their
+ * own. */
 static void look_at_mode(struct assigner *a, const json_t *service)
 {
         const json_t *status = json_object_get(service, "status");
@@ -104,8 +105,9 @@ static void look_at_mode(struct assigner *a, const json_t *service)
             json_object_get(json_array_get(ingress, 0), "ipMode"))
                 return;
         a->warned_of_mode = true;
-        log_warning(MODULE, "this cluster does not keep ipMode (Kubernetes before 1.30): kube-proxy will answer for "
-                            "the service addresses on the nodes themselves");
+        log_warning(MODULE,
+                    "this cluster does not keep ipMode (Kubernetes before 1.30): kube-proxy will answer for "
+                    "the service addresses on the nodes themselves");
 }
 
 static void log_written(const struct assignment *assignment)
@@ -141,7 +143,8 @@ static void on_answer(void *userdata, const struct kube_answer *answer)
                         log_warning(MODULE, "cannot write a status; listing the Services again",
                                     LOG_TEXT("verb", "patch"), LOG_TEXT("resource", "services/status"),
                                     LOG_TEXT("namespace", assignment->namespace),
-                                    LOG_TEXT("service", assignment->name), LOG_TEXT("error", answer->error.what));
+                                    LOG_TEXT("service", assignment->name),
+                                    LOG_TEXT("error", answer->error.what));
         }
         send_more(a);
 }

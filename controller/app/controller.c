@@ -1,5 +1,6 @@
 #include "app/controller.h"
 
+#include "app/cluster.h"
 #include "app/gate.h"
 #include "app/observer.h"
 #include "app/sources.h"
@@ -35,6 +36,7 @@ struct controller {
         const struct config *config;
         struct template_set templates;
         struct sources *sources;
+        struct cluster *cluster;
         struct keepalived *keepalived;
         struct applier *applier;
         struct gate *gate;
@@ -81,6 +83,14 @@ static void on_objects_changed(void *userdata)
         mark_dirty(userdata);
 }
 
+static void on_services_listed(void *userdata)
+{
+        struct controller *c = userdata;
+
+        if (c->cluster) /* files are read before there is one */
+                cluster_services_listed(c->cluster);
+}
+
 /* ---- model → plan → keepalived ---- */
 
 static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -94,18 +104,17 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
         c->dirty_since = 0;
         if (c->phase != PHASE_RUNNING || !sources_synced(c->sources))
                 return;
-        if (plan_build(c->config, sources_model(c->sources), sources_addresses(c->sources), &plan) < 0) {
+        if (plan_build(c->config, sources_model(c->sources), cluster_addresses(c->cluster), &plan) < 0) {
                 log_error("controller", "out of memory; the plan stays as it is");
                 mark_dirty(c);
                 return;
         }
+        cluster_planned(c->cluster, sources_model(c->sources), plan);
         gate_want(c->gate, plan);
         metrics_observe(&c->reconcile_duration, now_s() - began);
 }
 
 /* ---- kernel table → routes → announcer ---- */
-
-static void update_routes(struct controller *c);
 
 static void log_routes(const struct routes *routes)
 {
@@ -134,11 +143,12 @@ static void publish_routes(struct controller *c)
         log_routes(&c->routes);
 }
 
+/* Before anything is announced again the table is looked at again: on_table_looked goes on. */
 static void on_routes_again(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         (void)loop;
         (void)revents;
-        update_routes(container_of(watcher, struct controller, routes_again));
+        table_look(container_of(watcher, struct controller, routes_again)->table);
 }
 
 static void update_routes(struct controller *c)
@@ -269,6 +279,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents
         log_info("controller", "leaving: routes are withdrawn, flows may end",
                  LOG_INT("flows", count_flows(c)), LOG_INT("deadline_ms", DRAIN_S * 1000));
         c->phase = PHASE_DRAINING;
+        cluster_resign(c->cluster);
         c->drain_began = ev_now(loop);
         update_routes(c);
         ev_timer_start(loop, &c->drain);
@@ -326,6 +337,7 @@ static void on_observed(void *userdata, struct observed *out)
             .routes = &c->routes,
             .reconcile = &c->reconcile_duration,
             .leaving = c->phase != PHASE_RUNNING,
+            .leading = c->cluster && cluster_is_leading(c->cluster),
             .fuse_blown = gate_fuse(c->gate)->blown,
             .fuse_trips = gate_fuse(c->gate)->trips,
         };
@@ -368,6 +380,7 @@ static int make_parts(struct controller *c, struct error *error)
             c, on_keepalived_validated, on_keepalived_running, on_keepalived_notified};
         const struct applier_listener applier_listener = {c, on_applied};
         const struct table_listener table_listener = {c, on_table_looked, on_table_remedy};
+        const struct sources_listener sources_listener = {c, on_objects_changed, on_services_listed};
         int r = read_templates(c, error);
 
         if (r < 0)
@@ -389,8 +402,11 @@ static int make_parts(struct controller *c, struct error *error)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
         r = make_sockets(c, error);
-        return r < 0 ? r
-                     : sources_new(c->loop, c->options, c->config, on_objects_changed, c, &c->sources, error);
+        if (r == 0)
+                r = sources_new(c->loop, c->options, c->config, &sources_listener, &c->sources, error);
+        return r < 0
+                   ? r
+                   : cluster_new(c->loop, c->options, c->sources, on_objects_changed, c, &c->cluster, error);
 }
 
 int controller_new(struct ev_loop *loop, const struct options *options, const struct config *config,
@@ -432,6 +448,7 @@ void controller_free(struct controller *c)
         ev_signal_stop(c->loop, &c->sigterm);
         ev_signal_stop(c->loop, &c->sigint);
         ev_signal_stop(c->loop, &c->sighup);
+        cluster_free(c->cluster);
         sources_free(c->sources);
         observer_free(c->observer);
         announce_server_free(c->announce_server);

@@ -47,6 +47,10 @@ static const struct flag flags[] = {
      offsetof(struct options, ca_file), COMMAND_CONTROLLER},
     {"http-address", "IP:PORT", "answer GET /livez, /readyz and /metrics there (default: nowhere)", NULL,
      offsetof(struct options, http_address), COMMAND_CONTROLLER},
+    {"pod-name", "NAME", "who this is in the Lease and in Events (default: the host's name)", NULL,
+     offsetof(struct options, pod_name), COMMAND_CONTROLLER},
+    {"namespace", "NAME", "where the Lease is (default: the service account's namespace)", NULL,
+     offsetof(struct options, namespace), COMMAND_CONTROLLER},
     {"log-level", "LEVEL", "error, warning, info or debug", "info", offsetof(struct options, log_level), ALL},
     {"log-format", "FORMAT", "logfmt or json", "logfmt", offsetof(struct options, log_format), ALL},
 };

@@ -29,6 +29,8 @@ struct options {
         const char *token_file;
         const char *ca_file;
         const char *http_address;
+        const char *pod_name;   /* default: the host's name, which in a pod is the pod's */
+        const char *namespace;  /* default: the service account's */
         const char *log_level;  /* default: info */
         const char *log_format; /* default: logfmt */
         const char **arguments; /* what is left: not flags */

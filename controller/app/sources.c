@@ -16,19 +16,18 @@ struct feed {
         const char *namespace; /* NULL: all */
         struct kube_watch *watches[KUBE_KIND_COUNT];
         bool listed[KUBE_KIND_COUNT];
+        bool services_listed; /* since somebody asked for a list of them */
 };
 
 struct sources {
         struct model model;
         struct feed *feeds;
         size_t n_feeds;
-        bool from_files;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
         struct kube_config kube; /* its files in memory are the client's */
         struct http_client *client;
-        sources_fn *changed;
-        void *userdata;
+        struct sources_listener listener;
 };
 
 static void tell(struct sources *sources)
@@ -38,7 +37,7 @@ static void tell(struct sources *sources)
                 log_info("sources", "synced", LOG_INT("services", sources->model.services.count),
                          LOG_INT("endpoint_slices", sources->model.endpoint_slices.count));
         }
-        sources->changed(sources->userdata);
+        sources->listener.changed(sources->listener.userdata);
 }
 
 static struct object *object_ref(enum kube_kind kind, struct object *object)
@@ -81,6 +80,14 @@ static int keep_others(enum kube_kind kind, const struct object_list *held, cons
         return 0;
 }
 
+static bool are_services_listed(const struct sources *sources)
+{
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                if (!sources->feeds[i].services_listed)
+                        return false;
+        return true;
+}
+
 static void on_replace(void *userdata, enum kube_kind kind, struct object_list *list,
                        const struct object_list *bad)
 {
@@ -98,19 +105,42 @@ static void on_replace(void *userdata, enum kube_kind kind, struct object_list *
         *held = *list;
         *list = (struct object_list){0};
         feed->listed[kind] = true;
+        if (kind == KUBE_KIND_SERVICE) {
+                feed->services_listed = true;
+                if (are_services_listed(sources))
+                        sources->listener.services_listed(sources->listener.userdata);
+        }
         tell(sources);
 }
 
-static void on_put(void *userdata, enum kube_kind kind, struct object *object)
+/* The answer to a write of ours may be here before the watch tells of what was before it. Versions of one
+ * resource can be compared (KEP-5504). */
+static bool is_older_than_held(const struct sources *sources, const struct service *service)
 {
-        struct sources *sources = ((struct feed *)userdata)->sources;
+        const struct service *held = object_service(
+            object_list_find(&sources->model.services, service->object.namespace, service->object.name));
 
+        return held && held->resource_version && service->resource_version &&
+               strtoull(service->resource_version, NULL, 10) < strtoull(held->resource_version, NULL, 10);
+}
+
+static void put_object(struct sources *sources, enum kube_kind kind, struct object *object)
+{
+        if (kind == KUBE_KIND_SERVICE && is_older_than_held(sources, object_service(object))) {
+                kube_kind_unref(kind)(object);
+                return;
+        }
         if (object_list_put(model_list(&sources->model, kind), object, kube_kind_unref(kind)) < 0) {
                 log_error("sources", "out of memory; a change waits for the next list");
                 kube_kind_unref(kind)(object);
                 return;
         }
         tell(sources);
+}
+
+static void on_put(void *userdata, enum kube_kind kind, struct object *object)
+{
+        put_object(((struct feed *)userdata)->sources, kind, object);
 }
 
 static void on_remove(void *userdata, enum kube_kind kind, const char *namespace, const char *name)
@@ -126,10 +156,8 @@ static int open_files(struct sources *sources, struct ev_loop *loop, const char 
 {
         const struct source_listener listener = {sources->feeds, on_replace, on_put, on_remove};
         const struct objects_dir_options options = {.directory = directory, .quiet_ms = 10};
-        int r;
+        int r = objects_dir_new(loop, &options, &listener, &sources->objects_dir, error);
 
-        sources->from_files = true;
-        r = objects_dir_new(loop, &options, &listener, &sources->objects_dir, error);
         return r < 0 ? r : objects_dir_start(sources->objects_dir, error);
 }
 
@@ -186,14 +214,14 @@ static int open_api(struct sources *sources, struct ev_loop *loop, const struct 
 }
 
 int sources_new(struct ev_loop *loop, const struct options *options, const struct config *config,
-                sources_fn *changed, void *userdata, struct sources **out, struct error *error)
+                const struct sources_listener *listener, struct sources **out, struct error *error)
 {
         struct sources *sources = calloc(1, sizeof(*sources));
         int r;
 
         if (!sources)
                 return error_oom(error);
-        *sources = (struct sources){.changed = changed, .userdata = userdata};
+        *sources = (struct sources){.listener = *listener};
         /* Files are few, and were put there for us: all of them count. */
         sources->n_feeds = config->n_namespaces && !options->objects ? config->n_namespaces : 1;
         sources->feeds = calloc(sources->n_feeds, sizeof(*sources->feeds));
@@ -230,9 +258,33 @@ const struct model *sources_model(const struct sources *sources)
         return &sources->model;
 }
 
-enum plan_addresses sources_addresses(const struct sources *sources)
+struct http_client *sources_client(const struct sources *sources)
 {
-        return sources->from_files ? PLAN_ADDRESSES_ALLOCATE : PLAN_ADDRESSES_STATUS;
+        return sources->client;
+}
+
+const char *sources_server(const struct sources *sources)
+{
+        return sources->kube.server;
+}
+
+void sources_list_services(struct sources *sources)
+{
+        for (size_t i = 0; i < sources->n_feeds; i++) {
+                sources->feeds[i].services_listed = false;
+                kube_watch_relist(sources->feeds[i].watches[KUBE_KIND_SERVICE]);
+        }
+}
+
+void sources_take_service(struct sources *sources, const json_t *service)
+{
+        struct object *object = NULL;
+        struct error error = {0};
+
+        if (kube_decode_object(KUBE_KIND_SERVICE, service, &object, &error) < 0)
+                log_error("sources", "the API's answer is no Service", LOG_ERROR_FIELDS(&error));
+        else
+                put_object(sources, KUBE_KIND_SERVICE, object);
 }
 
 /* The older one; -1 is the oldest. */
@@ -258,7 +310,7 @@ static void add_stats(const struct kube_watch_stats *stats, int64_t now_ms, stru
 bool sources_metrics(const struct sources *sources, int64_t now_ms,
                      struct metrics_watch out[static KUBE_KIND_COUNT])
 {
-        if (!sources || sources->from_files)
+        if (!sources || !sources->client)
                 return false;
         for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
                 out[kind] = (struct metrics_watch){0};
@@ -266,11 +318,6 @@ bool sources_metrics(const struct sources *sources, int64_t now_ms,
                         add_stats(kube_watch_stats(sources->feeds[i].watches[kind]), now_ms, &out[kind]);
         }
         return true;
-}
-
-struct http_client *sources_client(const struct sources *sources)
-{
-        return sources ? sources->client : NULL;
 }
 
 void sources_free(struct sources *sources)

@@ -8,32 +8,41 @@
 #include "io/http_client.h"
 
 #include <ev.h>
+#include <jansson.h>
 
 struct sources;
 
-/* The model has changed. */
-typedef void sources_fn(void *userdata);
+struct sources_listener {
+        void *userdata;
+        void (*changed)(void *userdata);         /* the model has */
+        void (*services_listed)(void *userdata); /* a complete list of Services has come; `changed` follows */
+};
 
 /* Opens the source; with files, the first reading happens during the call. `config` is borrowed. Returns 0
  * and *out, to be freed with sources_free; or a negative errno with *error set. */
 int sources_new(struct ev_loop *loop, const struct options *options, const struct config *config,
-                sources_fn *changed, void *userdata, struct sources **out, struct error *error);
+                const struct sources_listener *listener, struct sources **out, struct error *error);
 
 /* Both kinds have been listed completely once. */
 bool sources_synced(const struct sources *sources);
 
 const struct model *sources_model(const struct sources *sources);
 
-/* Who assigns addresses: with files nobody else does. */
-enum plan_addresses sources_addresses(const struct sources *sources);
+/* The API's client and address (borrowed), for those who write; NULL with files. */
+struct http_client *sources_client(const struct sources *sources);
+const char *sources_server(const struct sources *sources);
+
+/* Begins a list of Services now, in every namespace that is followed: the next `services_listed` is of one no
+ * older than this call. With the API only. Not from within a callback of the sources. */
+void sources_list_services(struct sources *sources);
+
+/* A Service as the API has just answered it. Goes into the model unless that has a newer one. */
+void sources_take_service(struct sources *sources, const json_t *service);
 
 /* What is counted of the API, per enum kube_kind, at now_ms (CLOCK_MONOTONIC). Returns false, and leaves
  * `out`, if the objects come from files. */
 bool sources_metrics(const struct sources *sources, int64_t now_ms,
                      struct metrics_watch out[static KUBE_KIND_COUNT]);
-
-/* The API's client, or NULL. Borrowed. */
-struct http_client *sources_client(const struct sources *sources);
 
 /* NULL is fine. */
 void sources_free(struct sources *sources);

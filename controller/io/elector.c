@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "base/wall_clock.h"
 #include "core/leader.h"
 #include "io/kube_call.h"
 
@@ -41,19 +42,6 @@ static int64_t now_ms(const struct elector *e)
         (void)e;
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Kubernetes' MicroTime wants just six digits. */
-static void wall_clock(char text[static 40])
-{
-        struct timespec now;
-        struct tm tm;
-        size_t length;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        (void)gmtime_r(&now.tv_sec, &tm);
-        length = strftime(text, 40, "%Y-%m-%dT%H:%M:%S", &tm);
-        (void)snprintf(text + length, 40 - length, ".%06ldZ", now.tv_nsec / 1000);
 }
 
 static void tell(struct elector *e)
@@ -114,9 +102,9 @@ static void write_lease(struct elector *e, const char *identity, kube_call_fn *d
 {
         _cleanup_json_ json_t *body = NULL;
         struct error error = {0};
-        char now[40];
+        char now[WALL_CLOCK_SIZE];
 
-        wall_clock(now);
+        wall_clock_micro(now);
         body = lease_encode(e->name, e->namespace, identity, e->exists ? &e->lease : NULL, now);
         e->sent_ms = now_ms(e);
         if (!body || kube_call_start(e->client, e->exists ? HTTP_PUT : HTTP_POST,

@@ -18,8 +18,9 @@ struct kube_answer {
 /* The call is over and must not be used any more. May start others. */
 typedef void kube_call_fn(void *userdata, const struct kube_answer *answer);
 
-#define KUBE_CALL_TIMEOUT_S 5 /* less than the time between the end of a lease and the next leader's begin \
-                               */
+#define KUBE_CALL_TIMEOUT_S                                                            \
+        5 /* less than the time between the end of a lease and the next leader's begin \
+           */
 #define KUBE_CALL_MERGE_PATCH "application/merge-patch+json"
 
 /* `body` may be NULL; borrowed. content_type NULL: application/json. Returns 0 and *out, valid until `done`

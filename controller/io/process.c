@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,8 @@ _Noreturn static void become(const char *const argv[], int output)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (output >= 0 && (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0))
                 _exit(127);
+        /* Libraries open descriptors too, and not all of them close-on-exec. */
+        (void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
         (void)execvp(argv[0], (char *const *)argv);
 
         const char *reason = strerror(errno);

@@ -1,102 +1,21 @@
 """The real `coracle controller` with the API as its source: from a Service's creation to keepalived's reload, and
-what stays when the API goes. keepalived is a stand-in that counts its signals: this machine's kernel may have no IPVS
-(the lab has)."""
+what stays when the API goes."""
 
 import base64
 import json
 import pathlib
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import unittest
-import urllib.error
-import urllib.request
 
 import exposition
+from daemon import Daemon, Programs, PATIENCE_S
 from fake_api import FakeApi
 
-CORACLE, TEMPLATES = sys.argv.pop(1), sys.argv.pop(1)
-PATIENCE_S = 20
+PROGRAMS = Programs(*(sys.argv.pop(1) for _ in range(3)))
 CHANGES = 20
-KEEPALIVED = """#!/bin/sh
-case "$*" in *-t*) exit 0 ;; esac
-trap 'date +%s.%N >> hups' HUP
-while :; do sleep 0.01; done
-"""
-
-
-class Daemon:
-    def __init__(self, api, directory, config="", access=None):
-        self.directory = pathlib.Path(directory)
-        (self.directory / "keepalived").write_text(KEEPALIVED)
-        (self.directory / "keepalived").chmod(0o755)
-        (self.directory / "coracle.yaml").write_text(
-            "pools: [{name: public, prefixes: [10.1.1.0/24]}]\n"
-            "bgp: {localAS: 65021, reflectors: [{address: 192.0.2.1, as: 65021}]}\n" + config)
-        self.log = open(self.directory / "log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [CORACLE, "controller", "--config", "coracle.yaml", "--templates", TEMPLATES, "--run-dir", "run",
-             "--keepalived", "./keepalived", "--http-address", "127.0.0.1:0",
-             *(access or ["--server", f"https://127.0.0.1:{api.client_port}", "--token-file", api.token_file,
-                          "--ca-file", api.ca_file])],
-            cwd=directory, stderr=self.log)
-
-    def config(self):
-        try:
-            return (self.directory / "run/keepalived.conf").read_text()
-        except FileNotFoundError:
-            return ""
-
-    def await_config(self, holds):
-        return self.await_(lambda: holds(self.config()))
-
-    def await_(self, condition):
-        """How long it took until the condition held."""
-        began = time.monotonic()
-        while not condition():
-            if time.monotonic() - began > PATIENCE_S:
-                raise AssertionError("not in time; config:\n" + self.config() + "\nlog:\n" + self.read_log())
-            time.sleep(0.002)
-        return time.monotonic() - began
-
-    def read_log(self):
-        return (self.directory / "log").read_text()
-
-    def get(self, path):
-        """Status and body of an answer of the daemon's HTTP server."""
-        listening = r'module=http msg="?listening"? .*port=([0-9]+)'
-        self.await_(lambda: re.search(listening, self.read_log()))
-        port = re.search(listening, self.read_log())[1]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    def metrics(self):
-        status, text = self.get("/metrics")
-        assert status == 200
-        return exposition.parse(text)
-
-    def uss_mb(self):
-        lines = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
-
-    def status(self):
-        return json.loads(subprocess.run(
-            [CORACLE, "status", "--output", "json", "--run-dir", self.directory / "run"],
-            check=True, capture_output=True).stdout)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-        self.log.close()
-        if self.process.returncode != 0:
-            raise AssertionError(f"exit code {self.process.returncode}:\n" + self.read_log())
 
 
 def put_service(api, name, address=None, namespace="shop"):
@@ -106,8 +25,13 @@ def put_service(api, name, address=None, namespace="shop"):
 
 
 def put_slice(api, name, *addresses, namespace="shop"):
-    api.store.put("EndpointSlice", f"{name}-1", namespace=namespace, labels={"kubernetes.io/service-name": name}, addressType="IPv4",
-                  ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
+    api.store.put("EndpointSlice", f"{name}-1", namespace=namespace, labels={"kubernetes.io/service-name": name},
+                  addressType="IPv4", ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
+
+
+def daemon_of(api, directory, config=""):
+    return Daemon(PROGRAMS, directory, f"https://127.0.0.1:{api.client_port}", api.token_file, api.ca_file,
+                  config=config)
 
 
 class TestDaemon(unittest.TestCase):
@@ -118,7 +42,7 @@ class TestDaemon(unittest.TestCase):
             put_service(self.api, f"web-{i}", f"10.1.1.{i}")
             put_slice(self.api, f"web-{i}", f"172.16.1.{i}", f"172.16.2.{i}")
         self.api.start()
-        self.daemon = Daemon(self.api, self.directory.name)
+        self.daemon = daemon_of(self.api, self.directory.name)
 
     def tearDown(self):
         self.daemon.stop()
@@ -159,20 +83,19 @@ class TestDaemon(unittest.TestCase):
 
     def test_keepalived_is_told_once_for_a_burst_and_never_for_nothing(self):
         daemon, api = self.daemon, self.api
-        hups = daemon.directory / "hups"
         daemon.await_config(lambda text: text.count("virtual_server ") == 10)
         time.sleep(0.3)
         for i in range(50):
             put_slice(api, "web-1", "172.16.1.1", f"172.16.4.{i + 1}")
         daemon.await_config(lambda text: "172.16.4.50" in text)
-        daemon.await_(hups.exists)
+        daemon.await_(daemon.hups)
         time.sleep(0.5)
-        told = len(hups.read_text().splitlines())
+        told = len(daemon.hups())
         self.assertLessEqual(told, 10, "a burst of 50 changes")
         for _ in range(5):
             put_slice(api, "web-1", "172.16.1.1", "172.16.4.50")
         time.sleep(0.5)
-        self.assertEqual(len(hups.read_text().splitlines()), told, "reloaded although nothing had changed")
+        self.assertEqual(len(daemon.hups()), told, "reloaded although nothing had changed")
         print(f"50 changes in a burst: {told} reloads")
 
     def test_metrics_and_readiness_tell_what_happens(self):
@@ -180,6 +103,7 @@ class TestDaemon(unittest.TestCase):
         daemon.await_config(lambda text: text.count("virtual_server ") == 10)
         before = daemon.metrics()
         self.assertEqual(before["coracle_synced"], 1)
+        self.assertEqual(before["coracle_leader"], 0)
         self.assertEqual(before["coracle_virtual_servers"], 10)
         self.assertEqual(before["coracle_keepalived_starts_total"], 1)
         self.assertGreaterEqual(before['coracle_api_requests_total{code="200"}'], 2)
@@ -232,7 +156,7 @@ class TestKubeconfig(unittest.TestCase):
             api.start()
             path = pathlib.Path(directory)
             (path / "kubeconfig").write_text(kubeconfig(api, user_of(api, path)))
-            daemon = Daemon(api, directory, access=["--kubeconfig", "kubeconfig"])
+            daemon = Daemon(PROGRAMS, directory, flags=["--kubeconfig", "kubeconfig"])
             try:
                 daemon.await_config(lambda text: "real_server 172.16.1.1 8080" in text)
             finally:
@@ -259,7 +183,7 @@ class TestKubeconfig(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             api = FakeApi(directory)
             (pathlib.Path(directory) / "kubeconfig").write_text(kubeconfig(api, {"exec": {"command": "aws"}}))
-            daemon = Daemon(api, directory, access=["--kubeconfig", "kubeconfig"])
+            daemon = Daemon(PROGRAMS, directory, flags=["--kubeconfig", "kubeconfig"])
             self.assertEqual(daemon.process.wait(10), 2)
             self.assertIn("exec plugins are not run by a daemon", daemon.read_log())
             daemon.log.close()
@@ -273,7 +197,7 @@ class TestNamespaces(unittest.TestCase):
                 put_service(api, namespace, f"10.1.1.{i}", namespace=namespace)
                 put_slice(api, namespace, f"172.16.1.{i}", namespace=namespace)
             api.start()
-            daemon = Daemon(api, directory, "namespaces: [shop, bank]\n")
+            daemon = daemon_of(api, directory, "namespaces: [shop, bank]\n")
             try:
                 daemon.await_config(lambda text: text.count("real_server ") == 2)
                 self.assertNotIn("172.16.1.3", daemon.config())
@@ -305,7 +229,7 @@ class TestFuse(unittest.TestCase):
                 put_service(api, f"web-{i}", f"10.1.1.{i}")
                 put_slice(api, f"web-{i}", f"172.16.1.{i}")
             api.start()
-            daemon = Daemon(api, directory, "maxRemovalPercent: 50\nmaxRemovalHold: 3\n")
+            daemon = daemon_of(api, directory, "maxRemovalPercent: 50\nmaxRemovalHold: 3\n")
             try:
                 daemon.await_config(lambda text: text.count("real_server ") == 4)
                 for i in range(1, 5):
@@ -334,7 +258,7 @@ class TestUnreachable(unittest.TestCase):
             api = FakeApi(directory)
             api.start()
             api.stop()
-            daemon = Daemon(api, directory)
+            daemon = daemon_of(api, directory)
             try:
                 self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
                 status, text = daemon.get("/readyz")

@@ -1,0 +1,156 @@
+#include "app/cluster.h"
+
+#include "app/assigner.h"
+#include "app/events.h"
+#include "base/fileio.h"
+#include "core/kube_meta.h"
+#include "io/elector.h"
+#include "io/kube_config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEASE_NAME "coracle" /* the shipped Role names it */
+
+struct cluster {
+        struct sources *sources; /* NULL members below: files are the source */
+        struct elector *elector;
+        struct assigner *assigner;
+        struct events *events;
+        void (*replan)(void *userdata);
+        void *userdata;
+};
+
+static void on_elected(void *userdata, bool leading)
+{
+        struct cluster *cluster = userdata;
+
+        assigner_lead(cluster->assigner, cluster->elector, leading);
+        cluster->replan(cluster->userdata);
+}
+
+static void on_want_list(void *userdata)
+{
+        struct cluster *cluster = userdata;
+
+        sources_list_services(cluster->sources);
+}
+
+static void on_written(void *userdata, const json_t *service)
+{
+        struct cluster *cluster = userdata;
+
+        sources_take_service(cluster->sources, service);
+}
+
+static void on_finished(void *userdata)
+{
+        struct cluster *cluster = userdata;
+
+        cluster->replan(cluster->userdata);
+}
+
+/* The namespace of this pod: what the operator says, or what every service account's directory tells. */
+static int find_namespace(const struct options *options, struct strbuf *out, struct error *error)
+{
+        struct error ignored = {0};
+
+        if (options->namespace)
+                return strbuf_puts(out, options->namespace) < 0 ? error_oom(error) : 0;
+        if (file_read(KUBE_SERVICE_ACCOUNT_DIR "/namespace", KUBE_NAMESPACE_MAX, out, &ignored) < 0) {
+                strbuf_reset(out);
+                return strbuf_puts(out, "default") < 0 ? error_oom(error) : 0;
+        }
+        return 0;
+}
+
+static int start(struct cluster *cluster, struct ev_loop *loop, const struct options *options,
+                 struct error *error)
+{
+        const struct assigner_listener listener = {cluster, on_want_list, on_written, on_finished};
+        struct http_client *client = sources_client(cluster->sources);
+        const char *server = sources_server(cluster->sources);
+        _cleanup_strbuf_ struct strbuf namespace = {0};
+        const char *name = options->pod_name;
+        char host[256] = "";
+        int r = find_namespace(options, &namespace, error);
+
+        if (r < 0)
+                return r;
+        if (!name) {
+                (void)gethostname(host, sizeof(host) - 1);
+                name = host;
+        }
+        if (!kube_is_name(namespace.text, KUBE_NAMESPACE_MAX))
+                return error_set(error, "--namespace", "is no name of a namespace");
+        if (!kube_is_name(name, KUBE_NAME_MAX))
+                return error_set(error, "--pod-name", "is no name of a pod: \"%s\"", name);
+        cluster->assigner = assigner_new(loop, client, server, &listener);
+        cluster->events = events_new(loop, client, server, name);
+        if (!cluster->assigner || !cluster->events)
+                return error_oom(error);
+        return elector_new(loop, client, server, namespace.text, LEASE_NAME, name, on_elected, cluster,
+                           &cluster->elector, error);
+}
+
+int cluster_new(struct ev_loop *loop, const struct options *options, struct sources *sources,
+                void (*replan)(void *userdata), void *userdata, struct cluster **out, struct error *error)
+{
+        struct cluster *cluster = calloc(1, sizeof(*cluster));
+        int r;
+
+        if (!cluster)
+                return error_oom(error);
+        *cluster = (struct cluster){.sources = sources, .replan = replan, .userdata = userdata};
+        r = sources_client(sources) ? start(cluster, loop, options, error) : 0;
+        if (r < 0) {
+                cluster_free(cluster);
+                return r;
+        }
+        *out = cluster;
+        return 0;
+}
+
+enum plan_addresses cluster_addresses(const struct cluster *cluster)
+{
+        if (!cluster->elector)
+                return PLAN_ADDRESSES_ALLOCATE; /* files: nobody else does it */
+        return elector_is_leading(cluster->elector) ? PLAN_ADDRESSES_ASSIGN : PLAN_ADDRESSES_STATUS;
+}
+
+bool cluster_is_leading(const struct cluster *cluster)
+{
+        return cluster->elector && elector_is_leading(cluster->elector);
+}
+
+void cluster_services_listed(struct cluster *cluster)
+{
+        if (cluster->assigner)
+                assigner_listed(cluster->assigner);
+}
+
+void cluster_planned(struct cluster *cluster, const struct model *model, struct plan *plan)
+{
+        if (!cluster_is_leading(cluster))
+                return;
+        assigner_write(cluster->assigner, plan);
+        events_tell(cluster->events, model, plan);
+}
+
+void cluster_resign(struct cluster *cluster)
+{
+        if (cluster->elector)
+                elector_resign(cluster->elector);
+}
+
+void cluster_free(struct cluster *cluster)
+{
+        if (!cluster)
+                return;
+        events_free(cluster->events);
+        assigner_free(cluster->assigner);
+        elector_free(cluster->elector);
+        free(cluster);
+}

@@ -1,0 +1,250 @@
+#include "app/events.h"
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "base/wall_clock.h"
+#include "core/backoff.h"
+#include "core/event.h"
+#include "io/kube_call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE "events"
+#define TOLD_MAX 1000   /* remembered; who has more problems than this has one that no Event helps */
+#define SERIES_S 600.0  /* between two tellings of a problem that lasts */
+#define FORGET_S 3600.0 /* after it is gone; the API forgets an Event after an hour too */
+
+/* A problem that is, or was, known. Sorted by name. */
+struct told {
+        char name[EVENT_NAME_SIZE];
+        char *namespace;
+        json_t *body;       /* to be created; NULL once it is */
+        unsigned int count; /* how often it was seen to begin, or to last for another SERIES_S */
+        unsigned long seen; /* the newest telling that had it */
+        bool to_tell;
+        ev_tstamp last; /* told */
+};
+
+struct events {
+        struct ev_loop *loop;
+        struct http_client *client;
+        const char *server;
+        char *instance;
+        unsigned long tellings;
+        struct told *told;
+        size_t n_told;
+        struct kube_call *call;
+        char under_way[EVENT_NAME_SIZE];
+        struct backoff backoff;
+        ev_timer again;
+};
+
+static struct told *find(struct events *e, const char *name, size_t *at)
+{
+        size_t low = 0, high = e->n_told;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = strcmp(name, e->told[middle].name);
+
+                if (order == 0)
+                        return &e->told[middle];
+                if (order < 0)
+                        high = middle;
+                else
+                        low = middle + 1;
+        }
+        if (at)
+                *at = low;
+        return NULL;
+}
+
+static void forget_old(struct events *e)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < e->n_told; i++) {
+                struct told *told = &e->told[i];
+
+                if (told->seen == e->tellings || ev_now(e->loop) - told->last < FORGET_S) {
+                        e->told[kept++] = *told;
+                        continue;
+                }
+                free(told->namespace);
+                json_decref(told->body);
+        }
+        e->n_told = kept;
+}
+
+static void send_next(struct events *e);
+
+static void on_again(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+        (void)loop;
+        (void)revents;
+        send_next(container_of(timer, struct events, again));
+}
+
+static void on_answer(void *userdata, const struct kube_answer *answer)
+{
+        struct events *e = userdata;
+        struct told *told = find(e, e->under_way, NULL);
+        bool exists = answer->status == 409, gone = answer->status == 404;
+
+        e->call = NULL;
+        if (told && ((answer->status >= 200 && answer->status < 300) || exists)) {
+                /* An earlier leader has told it already: then this is its series. */
+                told->to_tell = exists && told->body;
+                told->count += told->to_tell;
+                json_decref(TAKE_PTR(told->body));
+                told->last = ev_now(e->loop);
+                backoff_reset(&e->backoff);
+        } else if (told && gone) {
+                told->to_tell = false; /* the namespace goes, or the Event was an hour old */
+        } else if (told) {
+                log_warning(MODULE, "cannot tell a problem by an Event; trying again",
+                            LOG_TEXT("verb", "create"), LOG_TEXT("resource", "events.events.k8s.io"),
+                            LOG_TEXT("namespace", told->namespace), LOG_TEXT("error", answer->error.what));
+                ev_timer_set(&e->again,
+                             (double)backoff_next(&e->backoff, arc4random(), answer->retry_after_ms) / 1e3,
+                             0.0);
+                ev_timer_start(e->loop, &e->again);
+                return;
+        }
+        send_next(e);
+}
+
+static int send_one(struct events *e, struct told *told)
+{
+        _cleanup_strbuf_ struct strbuf url = {0};
+        _cleanup_json_ json_t *series = NULL;
+        struct error error = {0};
+        char now[WALL_CLOCK_SIZE];
+
+        wall_clock_micro(now);
+        if (!told->body)
+                series = event_series(told->count, now);
+        if (strbuf_printf(&url, "%s/apis/events.k8s.io/v1/namespaces/%s/events", e->server, told->namespace) <
+                0 ||
+            (!told->body && strbuf_printf(&url, "/%s", told->name) < 0))
+                return -ENOMEM;
+        memcpy(e->under_way, told->name, sizeof(e->under_way));
+        return kube_call_start(e->client, told->body ? HTTP_POST : HTTP_PATCH, url.text,
+                               told->body ? told->body : series, told->body ? NULL : KUBE_CALL_MERGE_PATCH,
+                               on_answer, e, &e->call, &error);
+}
+
+/* One at a time: nobody waits for them. */
+static void send_next(struct events *e)
+{
+        for (size_t i = 0; i < e->n_told && !e->call && !ev_is_active(&e->again); i++) {
+                if (!e->told[i].to_tell || send_one(e, &e->told[i]) == 0)
+                        continue;
+                ev_timer_set(&e->again, 1.0, 0.0);
+                ev_timer_start(e->loop, &e->again);
+        }
+}
+
+static void add(struct events *e, const struct problem *problem, const struct service *service,
+                const char *name, size_t at)
+{
+        struct told told = {.count = 1, .seen = e->tellings, .to_tell = true, .last = ev_now(e->loop)},
+                    *grown;
+        char now[WALL_CLOCK_SIZE];
+
+        if (e->n_told >= TOLD_MAX)
+                return;
+        wall_clock_micro(now);
+        grown = reallocarray(e->told, e->n_told + 1, sizeof(*grown));
+        if (!grown)
+                return;
+        e->told = grown;
+        (void)memcpy(told.name, name, sizeof(told.name));
+        told.namespace = strdup(service->object.namespace);
+        told.body = event_create(problem, service, e->instance, now);
+        if (!told.namespace || !told.body) {
+                free(told.namespace);
+                json_decref(told.body);
+                return;
+        }
+        memmove(e->told + at + 1, e->told + at, (e->n_told - at) * sizeof(*e->told));
+        e->told[at] = told;
+        e->n_told++;
+}
+
+static void tell_one(struct events *e, const struct problem *problem, const struct service *service)
+{
+        char name[EVENT_NAME_SIZE] = "";
+        struct told *told;
+        size_t at = 0;
+
+        event_name(problem, service->object.name, name);
+        told = find(e, name, &at);
+        if (!told) {
+                add(e, problem, service, name, at);
+                return;
+        }
+        /* It has come back, or lasts. One that waits to be told is told soon enough. */
+        if (!told->to_tell && (told->seen + 1 < e->tellings || ev_now(e->loop) - told->last > SERIES_S)) {
+                told->count++;
+                told->to_tell = true;
+        }
+        told->seen = e->tellings;
+}
+
+static const struct service *service_of(const struct model *model, const struct problem *problem)
+{
+        _cleanup_free_ char *namespace = strdup(problem->service);
+        char *slash = namespace ? strchr(namespace, '/') : NULL;
+
+        if (!slash)
+                return NULL;
+        *slash = '\0';
+        return object_service(object_list_find(&model->services, namespace, slash + 1));
+}
+
+void events_tell(struct events *e, const struct model *model, const struct plan *plan)
+{
+        e->tellings++;
+        for (size_t i = 0; i < plan->n_problems; i++) {
+                const struct service *service = service_of(model, &plan->problems[i]);
+
+                if (service)
+                        tell_one(e, &plan->problems[i], service);
+        }
+        forget_old(e);
+        send_next(e);
+}
+
+struct events *events_new(struct ev_loop *loop, struct http_client *client, const char *server,
+                          const char *instance)
+{
+        struct events *e = calloc(1, sizeof(*e));
+
+        if (!e)
+                return NULL;
+        *e = (struct events){.loop = loop, .client = client, .server = server, .instance = strdup(instance)};
+        if (!e->instance) {
+                free(e);
+                return NULL;
+        }
+        ev_timer_init(&e->again, on_again, 0.0, 0.0);
+        return e;
+}
+
+void events_free(struct events *e)
+{
+        if (!e)
+                return;
+        ev_timer_stop(e->loop, &e->again);
+        kube_call_cancel(e->call);
+        for (size_t i = 0; i < e->n_told; i++) {
+                free(e->told[i].namespace);
+                json_decref(e->told[i].body);
+        }
+        free(e->told);
+        free(e->instance);
+        free(e);
+}

@@ -1,15 +1,13 @@
 #include "app/controller.h"
 
-#include "app/applier.h"
 #include "app/cluster.h"
-#include "app/describe.h"
-#include "app/problems.h"
+#include "app/gate.h"
+#include "app/observer.h"
 #include "app/sources.h"
 #include "app/table.h"
 #include "base/log.h"
 #include "io/announce_server.h"
 #include "io/files.h"
-#include "io/status_server.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define QUIET_S 0.02 /* without an input: then act */
 #define LONGEST_WAIT_S 0.2
@@ -40,19 +39,29 @@ struct controller {
         struct cluster *cluster;
         struct keepalived *keepalived;
         struct applier *applier;
+        struct gate *gate;
         struct table *table;
         struct announce_server *announce_server;
-        struct status_server *status_server;
+        struct observer *observer;
         struct announce_set announce_set;
         struct routes routes;
         enum phase phase;
         ev_tstamp dirty_since; /* 0: clean */
         ev_timer reconcile;
+        struct metrics_histogram reconcile_duration;
         ev_timer routes_again; /* a hold time is over */
         ev_timer drain;
         ev_tstamp drain_began;
         ev_signal sigterm, sigint, sighup;
 };
+
+static double now_s(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 /* ---- inputs: they mark, and do nothing else ---- */
 
@@ -88,6 +97,7 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct controller *c = container_of(watcher, struct controller, reconcile);
         struct plan *plan = NULL;
+        double began = now_s();
 
         (void)loop;
         (void)revents;
@@ -100,7 +110,8 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
                 return;
         }
         cluster_planned(c->cluster, sources_model(c->sources), plan);
-        applier_want(c->applier, plan);
+        gate_want(c->gate, plan);
+        metrics_observe(&c->reconcile_duration, now_s() - began);
 }
 
 /* ---- kernel table → routes → announcer ---- */
@@ -188,6 +199,7 @@ static void on_applied(void *userdata, bool reloaded)
                          LOG_INT("vips", plan->n_vips), LOG_INT("problems", plan->n_problems));
         if (table_expect(c->table, plan) < 0)
                 log_error("controller", "out of memory; nothing is announced");
+        gate_applied(c->gate);
         update_routes(c);
 }
 
@@ -302,34 +314,23 @@ static void on_sighup(struct ev_loop *loop, ev_signal *watcher, int revents)
 
 /* ---- composition ---- */
 
-static json_t *on_status_asked(void *userdata)
+static void on_observed(void *userdata, struct observed *out)
 {
         const struct controller *c = userdata;
-        const struct describe_input input = {
-            .plan = applier_plan(c->applier),
-            .table = table_content(c->table),
-            .states = table_states(c->table),
+
+        *out = (struct observed){
+            .applier = c->applier,
+            .table = c->table,
+            .sources = c->sources,
+            .keepalived = c->keepalived,
+            .announce_server = c->announce_server,
             .routes = &c->routes,
-            .report = announce_server_report(c->announce_server),
-            .synced = sources_synced(c->sources),
-            .keepalived_up = keepalived_is_up(c->keepalived),
-            .settling = table_is_settling(c->table),
-            .draining = c->phase != PHASE_RUNNING,
-            .differences = table_differences(c->table),
-            .apply_failures = applier_failures(c->applier),
+            .reconcile = &c->reconcile_duration,
+            .leaving = c->phase != PHASE_RUNNING,
+            .leading = c->cluster && cluster_is_leading(c->cluster),
+            .fuse_blown = gate_fuse(c->gate)->blown,
+            .fuse_trips = gate_fuse(c->gate)->trips,
         };
-
-        return describe(&input);
-}
-
-static int copy_pools(const struct config *config, struct prefix_list *out)
-{
-        for (size_t i = 0; i < config->n_pools; i++)
-                for (size_t j = 0; j < config->pools[i].n_prefixes; j++)
-                        if (prefix_list_append(out, &config->pools[i].prefixes[j]) < 0)
-                                return -ENOMEM;
-        prefix_list_sort(out);
-        return 0;
 }
 
 static void start_signal(struct controller *c, ev_signal *watcher, int number,
@@ -350,8 +351,7 @@ static int make_sockets(struct controller *c, struct error *error)
         r = announce_server_new(c->loop, path, NULL, NULL, &c->announce_server, error);
         if (r < 0)
                 return r;
-        (void)snprintf(path, sizeof(path), "%s/coracle.sock", run_dir);
-        return status_server_new(c->loop, path, on_status_asked, c, &c->status_server, error);
+        return observer_new(c->loop, c->options, on_observed, c, &c->observer, error);
 }
 
 static int make_parts(struct controller *c, struct error *error)
@@ -377,12 +377,13 @@ static int make_parts(struct controller *c, struct error *error)
                 return r;
         c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
         c->table = table_new(c->loop, "/proc/net/ip_vs", &table_listener);
-        if (!c->applier || !c->table || copy_pools(c->config, &c->announce_set.pools) < 0)
+        c->gate = c->applier ? gate_new(c->loop, c->config, c->applier, on_objects_changed, c) : NULL;
+        if (!c->gate || !c->table || routes_collect_pools(c->config, &c->announce_set.pools) < 0)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
         r = make_sockets(c, error);
         if (r == 0)
-                r = sources_new(c->loop, c->options, &sources_listener, &c->sources, error);
+                r = sources_new(c->loop, c->options, c->config, &sources_listener, &c->sources, error);
         return r < 0
                    ? r
                    : cluster_new(c->loop, c->options, c->sources, on_objects_changed, c, &c->cluster, error);
@@ -429,9 +430,10 @@ void controller_free(struct controller *c)
         ev_signal_stop(c->loop, &c->sighup);
         cluster_free(c->cluster);
         sources_free(c->sources);
-        status_server_free(c->status_server);
+        observer_free(c->observer);
         announce_server_free(c->announce_server);
         table_free(c->table);
+        gate_free(c->gate);
         applier_free(c->applier);
         keepalived_free(c->keepalived);
         routes_clear(&c->routes);

@@ -94,8 +94,6 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
 
 /* ---- kernel table → routes → announcer ---- */
 
-static void update_routes(struct controller *c);
-
 static void log_routes(const struct routes *routes)
 {
         for (size_t i = 0; i < routes->count; i++) {
@@ -123,11 +121,12 @@ static void publish_routes(struct controller *c)
         log_routes(&c->routes);
 }
 
+/* Before anything is announced again the table is looked at again: on_table_looked goes on. */
 static void on_routes_again(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         (void)loop;
         (void)revents;
-        update_routes(container_of(watcher, struct controller, routes_again));
+        table_look(container_of(watcher, struct controller, routes_again)->table);
 }
 
 static void update_routes(struct controller *c)
@@ -199,8 +198,8 @@ static void on_keepalived_running(void *userdata, bool up)
                 return;
         }
         /* A new keepalived flushes the table and builds it anew. */
-        if (up && applier_plan(c->applier))
-                (void)table_expect(c->table, applier_plan(c->applier));
+        if (up)
+                table_settle(c->table);
         update_routes(c);
 }
 

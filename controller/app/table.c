@@ -27,11 +27,11 @@ struct table {
         bool readable;
         bool settling;
         unsigned int unreadable; /* looks in a row */
-        unsigned int remedies;   /* tried since the plan was last fulfilled */
+        unsigned int n_remedies; /* tried since the plan was last fulfilled */
         ev_tstamp deadline;      /* of settling */
         ev_tstamp step;          /* between two looks while settling */
         ev_timer timer;
-        struct log_rate read_rate;
+        struct log_rate read_rate, differs_rate;
 };
 
 static void schedule(struct table *table, ev_tstamp after)
@@ -69,17 +69,30 @@ static int read_table(struct table *table, struct error *error)
         return 0;
 }
 
-/* It had its time and is not what was planned. */
+/* It had its time and is not what was planned. Each remedy gets its time too; after the last one the
+ * difference stands, because it may come from a template that makes something else than it should: a
+ * keepalived that is restarted for ever would harm the services that are fine. Only the VIPs that differ stay
+ * withdrawn. */
 static void give_remedy(struct table *table, const struct error *difference)
 {
-        enum table_remedy remedy = table->remedies++ % 2 ? TABLE_RESTART : TABLE_RELOAD;
+        static const enum table_remedy remedies[] = {TABLE_RELOAD, TABLE_RESTART};
+        static const char *const messages[] = {"the kernel differs from the plan; reloading keepalived",
+                                               "the kernel differs from the plan; restarting keepalived"};
+        enum table_remedy remedy;
 
-        log_error("table",
-                  remedy == TABLE_RELOAD ? "the kernel differs from the plan; reloading keepalived"
-                                         : "the kernel differs from the plan; restarting keepalived",
-                  LOG_INT("differences", table->differences), LOG_ERROR_FIELDS(difference));
-        begin_settling(table);
         table->settling = false; /* no excuse any more: VIPs that differ are withdrawn */
+        if (table->n_remedies >= sizeof(remedies) / sizeof(*remedies)) {
+                if (log_rate_allow(&table->differs_rate, (int64_t)(ev_now(table->loop) * 1000), 60000))
+                        log_error("table", "the kernel differs from the plan, and nothing helps",
+                                  LOG_INT("differences", table->differences), LOG_ERROR_FIELDS(difference));
+                schedule(table, IDLE_LOOK_S);
+                return;
+        }
+        remedy = remedies[table->n_remedies];
+        log_error("table", messages[table->n_remedies++], LOG_INT("differences", table->differences),
+                  LOG_ERROR_FIELDS(difference));
+        begin_settling(table);
+        table->settling = false;
         table->listener.remedy(table->listener.userdata, remedy);
 }
 
@@ -90,14 +103,14 @@ static void compare(struct table *table)
 
         table->differences = ipvs_table_compare(&table->content, table->plan, table->states, &difference);
         if (!table->differences) {
-                if (was_settling || table->remedies)
+                if (was_settling || table->n_remedies)
                         log_info("table", "the kernel holds what was planned",
                                  LOG_INT("virtual_servers", table->plan->n_virtual_servers),
                                  LOG_INT("real_servers", table->content.n_reals));
                 table->settling = false;
-                table->remedies = 0;
+                table->n_remedies = 0;
                 schedule(table, IDLE_LOOK_S);
-        } else if (!was_settling && !table->remedies) {
+        } else if (!was_settling && !table->n_remedies) {
                 begin_settling(table); /* somebody else's hand, or a checker in the middle of its work */
         } else if (ev_now(table->loop) > table->deadline) {
                 give_remedy(table, &difference);
@@ -163,9 +176,18 @@ int table_expect(struct table *table, const struct plan *plan)
         /* What is known of the VIPs until the next look: what the table of the last one says of them. */
         if (table->readable)
                 table->differences = ipvs_table_compare(&table->content, plan, states, NULL);
-        table->remedies = 0;
         begin_settling(table);
         return 0;
+}
+
+void table_settle(struct table *table)
+{
+        bool excused = !table->n_remedies;
+
+        if (!table->plan)
+                return;
+        begin_settling(table);
+        table->settling = excused;
 }
 
 void table_look(struct table *table)

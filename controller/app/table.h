@@ -1,7 +1,8 @@
 /* The kernel's table, watched: how far it is from the plan, and for how long it has been allowed to be.
  *
  * After a change the table is looked at in quick, then slower steps until it is as planned. If it does not
- * get there in time, keepalived is told again, and at last restarted: it does not repeat a write that failed.
+ * get there in time, keepalived is told again, and then restarted: it does not repeat a write that failed.
+ * After that the difference stands until the plan changes.
  */
 #pragma once
 
@@ -28,6 +29,9 @@ struct table *table_new(struct ev_loop *loop, const char *path, const struct tab
 /* From now on this plan is wanted (borrowed until the next call; NULL: none), and a difference is settling.
  * 0 or -ENOMEM: then nothing is known of any VIP. */
 int table_expect(struct table *table, const struct plan *plan);
+
+/* keepalived builds the table anew: give it its time once more. */
+void table_settle(struct table *table);
 
 /* Something may have changed: look soon. */
 void table_look(struct table *table);

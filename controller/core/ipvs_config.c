@@ -201,6 +201,7 @@ static int render_frame(const struct ipvs_config_request *request, struct strbuf
         const struct template *frame = template_set_find(request->templates, IPVS_FRAME_TEMPLATE);
         _cleanup_json_ json_t *view = NULL;
         const char *mark;
+        int r;
 
         if (!frame)
                 return error_set(error, NULL, "there is no template %s", IPVS_FRAME_TEMPLATE);
@@ -209,8 +210,9 @@ static int render_frame(const struct ipvs_config_request *request, struct strbuf
             json_object_set_new(view, "notify_fifo",
                                 request->notify_fifo ? json_string(request->notify_fifo) : json_false()) < 0)
                 return error_oom(error);
-        if (template_render(frame, view, TEMPLATE_VALUES_TOKEN, out, error) < 0)
-                return -EINVAL;
+        r = template_render(frame, view, TEMPLATE_VALUES_TOKEN, out, error);
+        if (r < 0)
+                return r;
         mark = out->text ? strstr(out->text, PIECES_MARK) : NULL;
         if (!mark || strstr(mark + 1, PIECES_MARK))
                 return error_set(error, IPVS_FRAME_TEMPLATE, "must contain {{virtual_servers}} once");

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "core/backoff.h"
 #include "core/ipvs_config.h"
+#include "io/ipvs_flush.h"
 #include "io/notify_fifo.h"
 #include "io/process.h"
 
@@ -19,7 +20,9 @@
 
 #define VALIDATE_TIMEOUT_S 30.0 /* 10,000 real servers take it about 1 s */
 #define STOP_TIMEOUT_S 3.0
-#define STABLE_S 10.0 /* having run that long, it is not in a crash loop */
+#define RESTART_MIN_MS 500 /* the routers hear of it; until then what it left in the kernel goes on serving \
+                            */
+#define STABLE_S 10.0      /* having run that long, it is not in a crash loop */
 
 struct keepalived {
         struct ev_loop *loop;
@@ -49,6 +52,10 @@ static void start(struct keepalived *k)
         /* A number left by an earlier keepalived may be somebody else's by now; it would refuse to start. */
         (void)unlink(k->pid_path);
         (void)unlink(k->checkers_pid_path);
+        /* keepalived would do it, but some time later: whoever reads the table until then would take what an
+         * earlier one has left for its work. */
+        if (ipvs_flush() < 0)
+                log_warning("keepalived", "cannot empty the kernel's table: is CAP_NET_ADMIN missing?");
         if (process_start(&k->daemon, argv, false, &error) < 0) {
                 log_error("keepalived", "cannot start", LOG_ERROR_FIELDS(&error));
                 ev_timer_set(&k->restart, 1.0, 0.0);
@@ -80,6 +87,8 @@ static void on_daemon_exit(struct process *process, int status)
                         backoff_reset(&k->backoff);
                 (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
                 delay_ms = backoff_next(&k->backoff, random, 0);
+                if (delay_ms < RESTART_MIN_MS)
+                        delay_ms = RESTART_MIN_MS;
                 log_error("keepalived", "died; starting it again",
                           LOG_INT("exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
                           LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),

@@ -15,6 +15,7 @@
 #include "io/kube_watch.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 static void print_object(const char *word, enum kube_kind kind, struct object *object)
@@ -102,6 +103,7 @@ int main(int argc, char **argv)
         struct error error = {{0}, {0}};
         ev_io input;
 
+        (void)signal(SIGPIPE, SIG_IGN);
         log_setup(LOG_LEVEL_DEBUG, false);
         if (argc != 8 || kube_config_explicit(argv[1], argv[3], argv[2], &config, &error) < 0) {
                 (void)fprintf(stderr,

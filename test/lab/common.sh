@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # What start, stop, shell, run and the demo share. Sourced, with $root set to the top of the project.
 # CORACLE_LAB: the directory of the running lab, so that several can run side by side.
-# CORACLE_PRESET: which build the lab runs (release; asan for one with sanitizers).
+# CORACLE_PRESET: which build the lab runs (release).
 
 lab=${CORACLE_LAB:-${XDG_RUNTIME_DIR:-/tmp}/coracle-lab-$(id -u)}
 preset=${CORACLE_PRESET:-release}

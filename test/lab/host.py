@@ -29,6 +29,16 @@ def kernel_command(options, line_fd):
             f"{HERE}/guest/agent.py"]
 
 
+def take_precedence():
+    """Where we may, as root: scenarios measure time, and the guest's processes wait for every other on a busy host."""
+    try:
+        os.nice(-15)
+        with open("/proc/self/autogroup", "w", encoding="ascii") as file:
+            file.write("-15")
+    except OSError:
+        pass
+
+
 class Host:
     def __init__(self, options):
         self.options = options
@@ -41,7 +51,7 @@ class Host:
         console = open(f"{options.dir}/console.log", "wb")
         self.guest = subprocess.Popen(kernel_command(options, guest_end.fileno()), stdin=subprocess.DEVNULL,
                                       stdout=console, stderr=console, pass_fds=[guest_end.fileno()],
-                                      start_new_session=True)
+                                      start_new_session=True, preexec_fn=take_precedence)
         guest_end.close()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(f"{options.dir}/socket")

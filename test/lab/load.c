@@ -37,7 +37,8 @@ struct body {
 static struct connection connections[MAX_CONNECTIONS];
 static struct body bodies[MAX_BODIES];
 static long succeeded, failed;
-static double slowest; // of the requests that were answered, in seconds
+static const double SLOW_S = 0.9; // a packet was lost: TCP's first retransmission comes after 1 s
+static double slowest;            // of the requests that were answered, in seconds
 static int under_way, epoll_fd;
 static struct sockaddr_storage target;
 static socklen_t target_size;
@@ -65,6 +66,8 @@ static void finish(struct connection *c, const char *error)
         } else {
                 double took = now() - c->start;
                 slowest = took > slowest ? took : slowest;
+                if (took > SLOW_S)
+                        printf("slow %.3f %.3f\n", c->start, c->start + took);
                 succeeded++;
         }
         close(c->fd);

@@ -62,7 +62,7 @@ def in_child(work):
             sys.stdout.reconfigure(line_buffering=True)
             status = work() or 0
         except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else 1
+            print(end)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -75,6 +75,8 @@ def in_child(work):
 
 def on_machine(name, argv):
     if name != "guest":
+        if not Machine(name).exists():
+            sys.exit(f"there is no machine {name}; there are {' '.join(sorted(os.listdir('/run/netns')))}")
         Machine(name).enter()
     env = {"PATH": PATH, "HOME": "/run", "TERM": "linux", "PS1": f"{name}# "}
     os.chdir("/")
@@ -141,7 +143,7 @@ class Agent:
             try:
                 on_machine(machine, argv)
             except BaseException as error:
-                os.write(2, f"{error}\r\n".encode())
+                os.write(2, f"{error}\n".encode())
             os._exit(127)
         self.begin(number, pid, fd)
         self.resize(fd, size)
@@ -245,6 +247,8 @@ def power_off():
 def main():
     try:
         mount_all()
+        # where the tree was may be below a directory that is a tmpfs now
+        sys.path[0] = f"{LAB}/tree/test/lab/guest"
         os.environ["PATH"] = PATH
         os.makedirs(LOGS, exist_ok=True)
         linux.load_modules(f"/usr/lib/uml/modules/{os.uname().release}", MODULES)

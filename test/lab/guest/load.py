@@ -13,6 +13,7 @@ class Load:
         self.process = subprocess.Popen(argv, preexec_fn=Machine(machine).enter, env={"PATH": PATH},
                                         stdout=subprocess.PIPE, text=True)
         self.failures = []  # (start, end, reason), on time.monotonic()
+        self.slow = []      # (start, end) of requests that were answered, but only after a retransmission
         self.answers = {}   # first line of the body → count
         self.succeeded = self.failed = 0
         self.seconds = self.slowest = 0.0  # of the whole; of the slowest request that was answered
@@ -29,6 +30,8 @@ class Load:
             kind, *words = line.split(maxsplit=3)
             if kind == "fail":
                 self.failures.append((float(words[0]), float(words[1]), words[2]))
+            elif kind == "slow":
+                self.slow.append((float(words[0]), float(words[1])))
             elif kind == "body":
                 self.answers[words[1]] = int(words[0])
             elif kind == "total":

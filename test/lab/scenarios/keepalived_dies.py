@@ -19,7 +19,10 @@ def run(lab):
     load.stop()
     after = lb1.processes("keepalived")
     assert after and not set(after) & set(before), f"keepalived was not started again: {before} {after}"
-    outage = load.outage(killed)
-    assert outage <= 1.0, f"requests failed for {outage:.2f} s: {load.failures}"
+    # A connection that is under way when the set of next-hops changes may be moved to the other pod, which resets
+    # it. Nobody may be refused: that would be a route to a pod whose table is empty.
+    refused = [failure for failure in load.failures if failure[2] != "Connection reset by peer"]
+    assert not refused, f"{len(refused)} requests met an empty table, {refused[0][0] - killed:.2f} s after the kill"
+    assert load.failed <= 3, f"{load.failed} connections were reset: {load.failures}"
     return (f"route withdrawn after {withdrawn:.2f} s; keepalived back, table right and announced after {back:.1f} s; "
-            f"{load.failed} of {load.succeeded + load.failed} requests failed, the last {outage:.2f} s after the kill")
+            f"{load.failed} of {load.succeeded + load.failed} requests failed")

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -123,6 +124,7 @@ class ConformanceTest(unittest.TestCase):
     def stop_pods(self):
         for pod in self.pods:
             if pod.daemon.process.poll() is None:
+                pod.daemon.process.send_signal(signal.SIGCONT)  # a test may have failed with one stopped
                 pod.daemon.stop()
             self.assertNotIn(pod.token_file.read_text(), pod.daemon.read_log(), "a token in the log")
         if not self.may_be_forbidden:

@@ -140,7 +140,7 @@ class ConformanceTest(unittest.TestCase):
         """Until it leads, for then it lists the Services once more; so that a test can count lists from here on.
         Returns the place in the audit log."""
         deadline = time.monotonic() + 5
-        while not daemon.logged("this pod leads") and time.monotonic() < deadline:
+        while not daemon.logged("this pod leads:") and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(0.5)
         return self.cluster.audit_size()

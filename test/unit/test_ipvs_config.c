@@ -63,8 +63,11 @@ static void expect_problem(const struct rendering *r, size_t i, const char *serv
 #define SHIPPED_HEAD                                                         \
         "# Made by coracle from templates/ipvs.conf: edit that, not this.\n" \
         "global_defs {\n    # A keepalived that was killed leaves its table behind.\n    lvs_flush\n"
+"    # No scripts are run; keepalived warns at every reload if it finds nobody to run them as.\n"
+    "    script_user root\n"
 
-static void shipped_templates_render_nat_with_a_tcp_check(void **state)
+    static void
+    shipped_templates_render_nat_with_a_tcp_check(void **state)
 {
         RENDERING(r);
 

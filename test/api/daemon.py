@@ -44,6 +44,7 @@ class Daemon:
     def __init__(self, programs, directory, server=None, token_file=None, ca_file=None, flags=(), environment=None,
                  config=""):
         self.programs = programs
+        self.was_killed = False
         self.directory = pathlib.Path(directory)
         (self.directory / "coracle.yaml").write_text(CONFIG + config)
         self.hups_file = self.directory / "hups"
@@ -131,6 +132,7 @@ class Daemon:
 
     def kill(self):
         """As a pod dies whose node is gone; its keepalived too."""
+        self.was_killed = True
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in [self.process.pid, *map(int, children)]:
             os.kill(pid, signal.SIGKILL)
@@ -138,8 +140,12 @@ class Daemon:
         self.log.close()
 
     def stop(self):
-        self.process.terminate()
+        """Also one that has gone by itself, or was asked to: it must have done so in peace."""
+        if not self.was_killed:
+            self.process.terminate()
         self.process.wait(10)
         self.log.close()
+        if self.was_killed:
+            return
         if self.process.returncode != 0:
             raise AssertionError(f"exit code {self.process.returncode}:\n" + self.read_log())

@@ -123,9 +123,8 @@ class ConformanceTest(unittest.TestCase):
 
     def stop_pods(self):
         for pod in self.pods:
-            if pod.daemon.process.poll() is None:
-                pod.daemon.process.send_signal(signal.SIGCONT)  # a test may have failed with one stopped
-                pod.daemon.stop()
+            pod.daemon.process.send_signal(signal.SIGCONT)  # a test may have failed with one stopped
+            pod.daemon.stop()
             self.assertNotIn(pod.token_file.read_text(), pod.daemon.read_log(), "a token in the log")
         if not self.may_be_forbidden:
             self.check_rights()

@@ -1,6 +1,7 @@
 #include "io/curl_loop.h"
 
 #include "base/cleanup.h"
+#include "io/libcurl.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -22,7 +23,7 @@ static void report_finished(struct curl_loop *curl)
         const CURLMsg *message;
         int left;
 
-        while ((message = curl_multi_info_read(curl->multi, &left)))
+        while ((message = libcurl.multi_info_read(curl->multi, &left)))
                 if (message->msg == CURLMSG_DONE)
                         curl->done(message->easy_handle, message->data.result);
 }
@@ -35,7 +36,7 @@ static void on_socket(struct ev_loop *loop, ev_io *io, int revents)
 
         (void)loop;
         /* This may free the socket_watch. */
-        (void)curl_multi_socket_action(curl->multi, io->fd, actions, &running);
+        (void)libcurl.multi_socket_action(curl->multi, io->fd, actions, &running);
         report_finished(curl);
 }
 
@@ -58,10 +59,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
         (void)loop;
         (void)revents;
-        (void)curl_multi_socket_action(curl->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        (void)libcurl.multi_socket_action(curl->multi, CURL_SOCKET_TIMEOUT, 0, &running);
         report_finished(curl);
         /* Fired a moment too early, libcurl would wait for the same time still and not say so again. */
-        if (!ev_is_active(&curl->timer) && curl_multi_timeout(curl->multi, &timeout_ms) == CURLM_OK &&
+        if (!ev_is_active(&curl->timer) && libcurl.multi_timeout(curl->multi, &timeout_ms) == CURLM_OK &&
             timeout_ms >= 0)
                 set_timer(curl, timeout_ms > 0 ? timeout_ms : 1);
 }
@@ -83,7 +84,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, v
         if (what == CURL_POLL_REMOVE) {
                 if (watch) {
                         ev_io_stop(curl->loop, &watch->io);
-                        (void)curl_multi_assign(curl->multi, fd, NULL);
+                        (void)libcurl.multi_assign(curl->multi, fd, NULL);
                         free(watch);
                 }
                 return 0;
@@ -94,7 +95,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, v
                         return -1;
                 watch->curl = curl;
                 ev_init(&watch->io, on_socket);
-                (void)curl_multi_assign(curl->multi, fd, watch);
+                (void)libcurl.multi_assign(curl->multi, fd, watch);
         }
         ev_io_stop(curl->loop, &watch->io);
         ev_io_set(&watch->io, fd, events);
@@ -112,15 +113,15 @@ int curl_loop_new(struct ev_loop *loop, curl_loop_done_fn *done, struct curl_loo
         curl->loop = loop;
         curl->done = done;
         ev_init(&curl->timer, on_timer);
-        curl->multi = curl_multi_init();
+        curl->multi = libcurl.multi_init();
         if (!curl->multi) {
                 free(curl);
                 return error_oom(error);
         }
-        (void)curl_multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-        (void)curl_multi_setopt(curl->multi, CURLMOPT_SOCKETDATA, curl);
-        (void)curl_multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-        (void)curl_multi_setopt(curl->multi, CURLMOPT_TIMERDATA, curl);
+        (void)libcurl.multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+        (void)libcurl.multi_setopt(curl->multi, CURLMOPT_SOCKETDATA, curl);
+        (void)libcurl.multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+        (void)libcurl.multi_setopt(curl->multi, CURLMOPT_TIMERDATA, curl);
         *out = curl;
         return 0;
 }
@@ -129,17 +130,17 @@ void curl_loop_free(struct curl_loop *curl)
 {
         if (!curl)
                 return;
-        (void)curl_multi_cleanup(curl->multi);
+        (void)libcurl.multi_cleanup(curl->multi);
         ev_timer_stop(curl->loop, &curl->timer);
         free(curl);
 }
 
 int curl_loop_add(struct curl_loop *curl, CURL *easy)
 {
-        return curl_multi_add_handle(curl->multi, easy) == CURLM_OK ? 0 : -ENOMEM;
+        return libcurl.multi_add_handle(curl->multi, easy) == CURLM_OK ? 0 : -ENOMEM;
 }
 
 void curl_loop_remove(struct curl_loop *curl, CURL *easy)
 {
-        (void)curl_multi_remove_handle(curl->multi, easy);
+        (void)libcurl.multi_remove_handle(curl->multi, easy);
 }

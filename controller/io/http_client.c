@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 #include "io/bearer_token.h"
 #include "io/curl_loop.h"
+#include "io/libcurl.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -54,8 +55,8 @@ static void transfer_free(struct http_transfer *transfer)
         if (transfer->next)
                 transfer->next->previous = transfer->previous;
         ev_timer_stop(client->loop, &transfer->idle);
-        curl_easy_cleanup(transfer->easy);
-        curl_slist_free_all(transfer->headers);
+        libcurl.easy_cleanup(transfer->easy);
+        libcurl.slist_free_all(transfer->headers);
         strbuf_clear(&transfer->error_body);
         free(transfer);
 }
@@ -64,7 +65,7 @@ static int status_of(const struct http_transfer *transfer)
 {
         long status = 0;
 
-        (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)libcurl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
         return (int)status;
 }
 
@@ -77,7 +78,7 @@ static int64_t retry_after_of(const struct http_transfer *transfer)
 {
         curl_off_t seconds = 0;
 
-        (void)curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &seconds);
+        (void)libcurl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &seconds);
         if (seconds <= 0)
                 return -1;
         return seconds < INT64_MAX / 1000 ? seconds * 1000 : INT64_MAX;
@@ -116,7 +117,7 @@ static void on_done(CURL *easy, CURLcode code)
         struct http_transfer *transfer = NULL;
         char *private = NULL;
 
-        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+        (void)libcurl.easy_getinfo(easy, CURLINFO_PRIVATE, &private);
         transfer = (struct http_transfer *)(void *)private;
         if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer->error_body_cut))
                 finish(transfer, NULL, false);
@@ -125,7 +126,7 @@ static void on_done(CURL *easy, CURLcode code)
         else if (transfer->too_long)
                 finish(transfer, "the answer is too long", false);
         else
-                finish(transfer, transfer->curl_error[0] ? transfer->curl_error : curl_easy_strerror(code),
+                finish(transfer, transfer->curl_error[0] ? transfer->curl_error : libcurl.easy_strerror(code),
                        false);
 }
 
@@ -205,7 +206,7 @@ static int add_header(struct http_transfer *transfer, const char *name, const ch
 
         if (strbuf_printf(&line, "%s: %s", name, value) < 0)
                 return -ENOMEM;
-        headers = curl_slist_append(transfer->headers, line.text);
+        headers = libcurl.slist_append(transfer->headers, line.text);
         explicit_bzero(line.text, line.length); /* it may be the token */
         if (!headers)
                 return -ENOMEM;
@@ -247,20 +248,21 @@ static CURLcode set_method(CURL *easy, const struct http_request *request)
         CURLcode code = CURLE_OK;
 
         if (request->body) {
-                code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+                code =
+                    libcurl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
                 if (code == CURLE_OK)
-                        code = curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
+                        code = libcurl.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
         }
         if (code == CURLE_OK && (request->body || request->method != HTTP_GET))
-                code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, names[request->method]);
+                code = libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, names[request->method]);
         return code;
 }
 
 /* The first that fails counts; they fail for lack of memory only. */
-#define SET(option, value)                                                      \
-        do {                                                                    \
-                if (code == CURLE_OK)                                           \
-                        code = curl_easy_setopt(easy, CURLOPT_##option, value); \
+#define SET(option, value)                                                         \
+        do {                                                                       \
+                if (code == CURLE_OK)                                              \
+                        code = libcurl.easy_setopt(easy, CURLOPT_##option, value); \
         } while (0)
 
 static int set_options(struct http_transfer *transfer, const struct http_request *request)
@@ -311,7 +313,7 @@ static struct http_transfer *transfer_new(struct http_client *client, const stru
         transfer->done = request->done;
         transfer->userdata = request->userdata;
         ev_timer_init(&transfer->idle, on_idle, 0, transfer->idle_s + connect_s);
-        transfer->easy = curl_easy_init();
+        transfer->easy = libcurl.easy_init();
         if (!transfer->easy) {
                 free(transfer);
                 return NULL;
@@ -367,8 +369,11 @@ int http_client_new(struct ev_loop *loop, const struct http_credentials *credent
         if (!client)
                 return error_oom(error);
         client->loop = loop;
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-            copy_text(&client->token.path, credentials->token_file) < 0 ||
+        if (libcurl_load(error) < 0) {
+                free(client);
+                return -ENOENT;
+        }
+        if (copy_text(&client->token.path, credentials->token_file) < 0 ||
             copy_text(&client->ca_file, credentials->ca_file) < 0 ||
             copy_text(&client->certificate_file, credentials->certificate_file) < 0 ||
             copy_text(&client->key_file, credentials->key_file) < 0 ||

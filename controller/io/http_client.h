@@ -66,9 +66,9 @@ struct http_request {
 struct http_client;
 struct http_transfer;
 
-/* Calls curl_global_init(3), so before any thread. `loop` must outlive the client. The process must ignore
+/* Loads libcurl (io/libcurl.h), so before any thread. `loop` must outlive the client. The process must ignore
  * SIGPIPE: a server that hangs up would end it.
- * Returns 0 and *out; or -ENOMEM with *error set. */
+ * Returns 0 and *out; or -ENOMEM, or -ENOENT without libcurl, with *error set. */
 int http_client_new(struct ev_loop *loop, const struct http_credentials *credentials,
                     struct http_client **out, struct error *error);
 

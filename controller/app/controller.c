@@ -3,6 +3,7 @@
 #include "app/applier.h"
 #include "app/cluster.h"
 #include "app/describe.h"
+#include "app/guard.h"
 #include "app/problems.h"
 #include "app/sources.h"
 #include "app/table.h"
@@ -39,6 +40,7 @@ struct controller {
         struct sources *sources;
         struct cluster *cluster;
         struct keepalived *keepalived;
+        struct guard *guard;
         struct applier *applier;
         struct table *table;
         struct announce_server *announce_server;
@@ -100,6 +102,16 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
                 return;
         }
         cluster_planned(c->cluster, sources_model(c->sources), plan);
+        if (guard_want(c->guard, plan, applier_plan(c->applier)) < 0) {
+                log_error("controller", "out of memory; who may connect stays as it is");
+                mark_dirty(c);
+        }
+}
+
+static void on_guarded(void *userdata, struct plan *plan)
+{
+        struct controller *c = userdata;
+
         applier_want(c->applier, plan);
 }
 
@@ -189,6 +201,8 @@ static void on_applied(void *userdata, bool reloaded)
         if (table_expect(c->table, plan) < 0)
                 log_error("controller", "out of memory; nothing is announced");
         update_routes(c);
+        if (guard_is_closing(c->guard))
+                mark_dirty(c);
 }
 
 /* ---- keepalived ---- */
@@ -368,6 +382,7 @@ static int make_parts(struct controller *c, struct error *error)
 {
         const struct keepalived_listener keepalived_listener = {
             c, on_keepalived_validated, on_keepalived_running, on_keepalived_notified};
+        const struct guard_listener guard_listener = {c, on_guarded, on_objects_changed};
         const struct applier_listener applier_listener = {c, on_applied};
         const struct table_listener table_listener = {c, on_table_looked, on_table_remedy};
         const struct sources_listener sources_listener = {c, on_objects_changed, on_services_listed};
@@ -383,6 +398,9 @@ static int make_parts(struct controller *c, struct error *error)
         }
         r = keepalived_new(c->loop, c->options->keepalived, c->options->run_dir, &keepalived_listener,
                            &c->keepalived, error);
+        if (r == 0)
+                r = guard_new(c->loop, c->options->iptables, c->options->run_dir, &guard_listener, &c->guard,
+                              error);
         if (r < 0)
                 return r;
         c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
@@ -442,6 +460,7 @@ void controller_free(struct controller *c)
         status_server_free(c->status_server);
         announce_server_free(c->announce_server);
         table_free(c->table);
+        guard_free(c->guard);
         applier_free(c->applier);
         keepalived_free(c->keepalived);
         routes_clear(&c->routes);

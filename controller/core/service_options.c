@@ -13,19 +13,34 @@ static int resolve_forwarding(struct plan *plan, struct plan_service *ps, const 
                                 ps->forwarding == FORWARDING_TUNNEL ? "tunnel" : "nat");
 }
 
+/* The router spreads a client's connections over all LB pods, and IPVS remembers a client in each for itself:
+ * only what computes the server from the client's address gives the same one everywhere. */
+static bool is_same_in_all_pods(const char *scheduler)
+{
+        return strcmp(scheduler, "mh") == 0 || strcmp(scheduler, "sh") == 0;
+}
+
 static int resolve_scheduler(struct plan *plan, const struct config *config, struct plan_service *ps,
                              const char *text)
 {
-        const char *fallback = ps->forwarding == FORWARDING_TUNNEL ? "mh"
-                               : config->default_scheduler         ? config->default_scheduler
-                                                                   : "rr";
+        const char *fallback = ps->forwarding == FORWARDING_TUNNEL || ps->persistence_timeout_s ? "mh"
+                               : config->default_scheduler ? config->default_scheduler
+                                                           : "rr";
 
         ps->scheduler = text ? scheduler_lookup(text) : scheduler_lookup(fallback);
-        if (ps->scheduler)
+        if (!ps->scheduler) {
+                ps->scheduler = scheduler_lookup(fallback);
+                return plan_add_problem(plan, ps->name, "BadAnnotation",
+                                        "%s must be a scheduler of IPVS; using %s",
+                                        annotation_key(ANNOTATION_SCHEDULER), ps->scheduler);
+        }
+        if (!ps->persistence_timeout_s || is_same_in_all_pods(ps->scheduler))
                 return 0;
-        ps->scheduler = scheduler_lookup(fallback);
-        return plan_add_problem(plan, ps->name, "BadAnnotation", "%s must be a scheduler of IPVS; using %s",
-                                annotation_key(ANNOTATION_SCHEDULER), ps->scheduler);
+        return plan_add_problem(
+            plan, ps->name, "AffinityPerPod",
+            "sessionAffinity: ClientIP holds in each load balancer pod for itself with %s; "
+            "mh, the default, chooses the same server in all",
+            ps->scheduler);
 }
 
 static int resolve_health_check(struct plan *plan, const struct config *config, const struct service *service,

@@ -1,8 +1,8 @@
 /* Who may connect (spec.loadBalancerSourceRanges) as rules of the kernel's packet filter.
  *
- * IPVS takes packets at the end of the hook LOCAL_IN, behind the filter table's chain INPUT: what a rule drops
- * there never reaches it. The rules stand in one chain of ours, to which INPUT jumps; a chain that nobody
- * needs does not exist.
+ * IPVS takes packets at the end of the hook LOCAL_IN, behind the filter table's chain INPUT: what a rule
+ * drops there never reaches it. The rules stand in one chain of ours, to which INPUT jumps; a chain that
+ * nobody needs does not exist.
  */
 #pragma once
 

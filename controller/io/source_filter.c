@@ -244,7 +244,7 @@ int source_filter_new(struct ev_loop *loop, const char *program, const char *run
 void source_filter_want(struct source_filter *filter, uint8_t family, struct source_rules *rules)
 {
         struct twin *twin = twin_of(filter, family);
-        const struct source_rules *newest = twin->has_pending                     ? &twin->pending
+        const struct source_rules *newest = twin->has_pending                   ? &twin->pending
                                             : twin->process.pid || twin->failed ? &twin->tried
                                             : twin->known                       ? &twin->in_force
                                                                                 : NULL;

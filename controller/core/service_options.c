@@ -49,13 +49,13 @@ static int resolve_health_check(struct plan *plan, const struct config *config, 
         const char *text = service->annotations[ANNOTATION_HEALTH_CHECK];
         int r;
 
-        /* "Publish" means that connections are wanted whether the pods are ready or not. */
-        if (service->not_ready_addresses && !text) {
-                ps->health_check = (struct health_check){.type = HEALTH_CHECK_NONE};
-                return 0;
-        }
         ps->health_check = config->default_health_check;
         ps->health_check.path = NULL;
+        /* "Publish" means that connections are wanted whether the pods are ready or not. */
+        if (service->not_ready_addresses && !text) {
+                ps->health_check.type = HEALTH_CHECK_NONE;
+                return 0;
+        }
         if (config->default_health_check.path) {
                 ps->health_check.path = strdup(config->default_health_check.path);
                 if (!ps->health_check.path)

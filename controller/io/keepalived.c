@@ -20,9 +20,10 @@
 
 #define VALIDATE_TIMEOUT_S 30.0 /* 10,000 real servers take it about 1 s */
 #define STOP_TIMEOUT_S 3.0
-#define RESTART_MIN_MS 500 /* the routers hear of it; until then what it left in the kernel goes on serving \
-                            */
-#define STABLE_S 10.0      /* having run that long, it is not in a crash loop */
+#define RESTART_MIN_MS                                                                                 \
+        500           /* the routers hear of it; until then what it left in the kernel goes on serving \
+                       */
+#define STABLE_S 10.0 /* having run that long, it is not in a crash loop */
 
 struct keepalived {
         struct ev_loop *loop;

@@ -239,21 +239,11 @@ static void on_keepalived_notified(void *userdata, const struct notify_line *lin
 
 /* ---- leaving ---- */
 
-static uint64_t count_flows(const struct controller *c)
-{
-        const struct ipvs_table *table = table_content(c->table);
-        uint64_t flows = 0;
-
-        for (size_t i = 0; table && i < table->n_reals; i++)
-                flows += table->reals[i].active;
-        return flows;
-}
-
 static void on_drain(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct controller *c = container_of(watcher, struct controller, drain);
         ev_tstamp passed = ev_now(loop) - c->drain_began;
-        uint64_t flows = count_flows(c);
+        uint64_t flows = table_count_flows(c->table);
 
         (void)revents;
         table_look(c->table);
@@ -279,7 +269,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents
                 return;
         }
         log_info("controller", "leaving: routes are withdrawn, flows may end",
-                 LOG_INT("flows", count_flows(c)), LOG_INT("deadline_ms", DRAIN_S * 1000));
+                 LOG_INT("flows", table_count_flows(c->table)), LOG_INT("deadline_ms", DRAIN_S * 1000));
         c->phase = PHASE_DRAINING;
         cluster_resign(c->cluster);
         c->drain_began = ev_now(loop);
@@ -346,16 +336,6 @@ static json_t *on_status_asked(void *userdata)
         return describe(&input);
 }
 
-static int copy_pools(const struct config *config, struct prefix_list *out)
-{
-        for (size_t i = 0; i < config->n_pools; i++)
-                for (size_t j = 0; j < config->pools[i].n_prefixes; j++)
-                        if (prefix_list_append(out, &config->pools[i].prefixes[j]) < 0)
-                                return -ENOMEM;
-        prefix_list_sort(out);
-        return 0;
-}
-
 static void start_signal(struct controller *c, ev_signal *watcher, int number,
                          void (*callback)(struct ev_loop *, ev_signal *, int))
 {
@@ -405,7 +385,7 @@ static int make_parts(struct controller *c, struct error *error)
                 return r;
         c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
         c->table = table_new(c->loop, "/proc/net/ip_vs", &table_listener);
-        if (!c->applier || !c->table || copy_pools(c->config, &c->announce_set.pools) < 0)
+        if (!c->applier || !c->table || routes_collect_pools(c->config, &c->announce_set.pools) < 0)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
         r = make_sockets(c, error);

@@ -216,6 +216,15 @@ size_t table_differences(const struct table *table)
         return table->differences;
 }
 
+uint64_t table_count_flows(const struct table *table)
+{
+        uint64_t flows = 0;
+
+        for (size_t i = 0; table->readable && i < table->content.n_reals; i++)
+                flows += table->content.reals[i].active;
+        return flows;
+}
+
 void table_free(struct table *table)
 {
         if (!table)

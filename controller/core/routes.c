@@ -125,6 +125,16 @@ int routes_collect(const struct routes *routes, const struct bgp_config *bgp, st
         return 0;
 }
 
+int routes_collect_pools(const struct config *config, struct prefix_list *out)
+{
+        for (size_t i = 0; i < config->n_pools; i++)
+                for (size_t j = 0; j < config->pools[i].n_prefixes; j++)
+                        if (prefix_list_append(out, &config->pools[i].prefixes[j]) < 0)
+                                return -ENOMEM;
+        prefix_list_sort(out);
+        return 0;
+}
+
 void routes_clear(struct routes *routes)
 {
         free(routes->routes);

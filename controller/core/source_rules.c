@@ -96,7 +96,7 @@ int source_rules_render(const struct plan *plan, const struct plan *running, uin
                     j < running->n_virtual_servers ? &running->virtual_servers[j] : NULL;
                 int order = !next ? 1 : !old ? -1 : virtual_server_compare(next, old);
                 const struct virtual_server *vs = order <= 0 ? next : old;
-                bool leaving = order >= 0 && is_leaving(running, old, plan, order == 0 ? next : NULL);
+                bool leaving = order >= 0 && old && is_leaving(running, old, plan, order == 0 ? next : NULL);
 
                 i += order <= 0;
                 j += order >= 0;

@@ -102,7 +102,7 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
                 return;
         }
         cluster_planned(c->cluster, sources_model(c->sources), plan);
-        if (guard_want(c->guard, plan, applier_plan(c->applier)) < 0) {
+        if (guard_want(c->guard, plan, applier_plan(c->applier), applier_candidate(c->applier)) < 0) {
                 log_error("controller", "out of memory; who may connect stays as it is");
                 mark_dirty(c);
         }

@@ -49,12 +49,13 @@ int guard_new(struct ev_loop *loop, const char *program, const char *run_dir,
         return 0;
 }
 
-int guard_want(struct guard *guard, struct plan *plan, const struct plan *running)
+int guard_want(struct guard *guard, struct plan *plan, const struct plan *running,
+               const struct plan *candidate)
 {
         struct source_rules v4 = {0}, v6 = {0};
 
-        if (source_rules_render(plan, running, AF_INET, &v4) < 0 ||
-            source_rules_render(plan, running, AF_INET6, &v6) < 0) {
+        if (source_rules_render(plan, running, candidate, AF_INET, &v4) < 0 ||
+            source_rules_render(plan, running, candidate, AF_INET6, &v6) < 0) {
                 source_rules_clear(&v4);
                 plan_free(plan);
                 return -ENOMEM;

@@ -64,49 +64,75 @@ static int add_rules(struct source_rules *rules, const struct virtual_server *vs
         return r;
 }
 
-/* Whether a virtual server that runs has to be closed until it is gone: `next` is the one with its key in the
- * plan to come, NULL if there is none. */
-static bool is_leaving(const struct plan *running, const struct virtual_server *vs, const struct plan *plan,
+/* Whether what is served at this key has to be closed until it is gone: `next` is what the plan to come has
+ * there, NULL for nothing. */
+static bool is_leaving(const struct plan *served, const struct virtual_server *vs, const struct plan *plan,
                        const struct virtual_server *next)
 {
-        const struct plan_service *service = &running->services[vs->service];
+        const struct plan_service *service = &served->services[vs->service];
 
         if (is_open(service, vs->vip.family))
                 return false;
         return !next || strcmp(service->name, plan->services[next->service].name) != 0;
 }
 
-int source_rules_render(const struct plan *plan, const struct plan *running, uint8_t family,
-                        struct source_rules *out)
+/* The plans that are merged: the one to come, then those that are or may be served until then. */
+#define PLANS 3
+
+struct merge {
+        const struct plan *plans[PLANS];
+        size_t at[PLANS];
+        const struct virtual_server *found[PLANS]; /* with the current key; NULL: none */
+};
+
+/* Moves on to the next key. Returns one virtual server that has it, or NULL at the end. */
+static const struct virtual_server *merge_next(struct merge *merge)
 {
-        static const struct plan nothing = {0};
-        size_t i = 0, j = 0;
+        const struct virtual_server *first = NULL;
+
+        for (size_t i = 0; i < PLANS; i++) {
+                const struct plan *plan = merge->plans[i];
+
+                merge->found[i] = plan && merge->at[i] < plan->n_virtual_servers
+                                      ? &plan->virtual_servers[merge->at[i]]
+                                      : NULL;
+                if (merge->found[i] && (!first || virtual_server_compare(merge->found[i], first) < 0))
+                        first = merge->found[i];
+        }
+        for (size_t i = 0; i < PLANS; i++) {
+                if (merge->found[i] && virtual_server_compare(merge->found[i], first) == 0)
+                        merge->at[i]++;
+                else
+                        merge->found[i] = NULL;
+        }
+        return first;
+}
+
+int source_rules_render(const struct plan *plan, const struct plan *running, const struct plan *candidate,
+                        uint8_t family, struct source_rules *out)
+{
+        struct merge merge = {.plans = {plan, running, candidate}};
+        size_t room = plan->n_virtual_servers + 1;
+        const struct virtual_server *vs;
         int r = 0;
 
-        if (!running)
-                running = &nothing;
-        out->vips = calloc(plan->n_virtual_servers + running->n_virtual_servers + 1, sizeof(*out->vips));
+        room += (running ? running->n_virtual_servers : 0) + (candidate ? candidate->n_virtual_servers : 0);
+        out->vips = calloc(room, sizeof(*out->vips));
         if (!out->vips)
                 return -ENOMEM;
-        /* Both are sorted by key: one merge walk. */
-        while (r == 0 && (i < plan->n_virtual_servers || j < running->n_virtual_servers)) {
-                const struct virtual_server *next =
-                    i < plan->n_virtual_servers ? &plan->virtual_servers[i] : NULL;
-                const struct virtual_server *old =
-                    j < running->n_virtual_servers ? &running->virtual_servers[j] : NULL;
-                int order = !next ? 1 : !old ? -1 : virtual_server_compare(next, old);
-                const struct virtual_server *vs = order <= 0 ? next : old;
-                bool leaving = order >= 0 && old && is_leaving(running, old, plan, order == 0 ? next : NULL);
+        while (r == 0 && (vs = merge_next(&merge))) {
+                const struct virtual_server *next = merge.found[0];
+                bool leaving = false;
 
-                i += order <= 0;
-                j += order >= 0;
                 if (vs->vip.family != family)
                         continue;
+                for (size_t i = 1; i < PLANS; i++)
+                        leaving |= merge.found[i] && is_leaving(merge.plans[i], merge.found[i], plan, next);
                 out->closing |= leaving;
                 if (leaving)
                         r = add_rules(out, vs, NULL);
-                else if (order <= 0)
-                        r = add_rules(out, vs, &plan->services[vs->service]);
+                else if (next)
+                        r = add_rules(out, vs, &plan->services[next->service]);
         }
         if (r < 0)
                 source_rules_clear(out);

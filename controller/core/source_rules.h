@@ -22,14 +22,14 @@ struct source_rules {
         struct strbuf text;            /* lines of iptables-restore's input, sorted as virtual servers are */
         struct source_rules_vip *vips; /* sorted; only those with rules */
         size_t n_vips;
-        bool closing; /* there are rules that only hold until `running` is gone */
+        bool closing; /* there are rules that only hold until what is served now is gone */
 };
 
-/* The rules that `plan` needs before it may be served. While `running` (NULL: nothing) still is: what it
- * restricts, and `plan` leaves out or gives to another Service, is closed to everybody meanwhile.
- * Returns 0 and *out, which must be empty before, or -ENOMEM. */
-int source_rules_render(const struct plan *plan, const struct plan *running, uint8_t family,
-                        struct source_rules *out);
+/* The rules that `plan` needs before it may be served. What `running` restricts, or `candidate`, which may
+ * run before `plan` does (NULL: nothing), and `plan` leaves out or gives to another Service, is closed to
+ * everybody meanwhile. Returns 0 and *out, which must be empty before, or -ENOMEM. */
+int source_rules_render(const struct plan *plan, const struct plan *running, const struct plan *candidate,
+                        uint8_t family, struct source_rules *out);
 
 /* The whole input of iptables-restore --noflush: it makes the chain hold these rules, and INPUT jump to it
  * once; or removes both if there are none. `linked` says that INPUT jumps to it already; where that is wrong

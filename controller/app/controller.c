@@ -1,16 +1,13 @@
 #include "app/controller.h"
 
-#include "app/applier.h"
 #include "app/cluster.h"
-#include "app/describe.h"
-#include "app/guard.h"
-#include "app/problems.h"
+#include "app/gate.h"
+#include "app/observer.h"
 #include "app/sources.h"
 #include "app/table.h"
 #include "base/log.h"
 #include "io/announce_server.h"
 #include "io/files.h"
-#include "io/status_server.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define QUIET_S 0.02 /* without an input: then act */
 #define LONGEST_WAIT_S 0.2
@@ -40,21 +38,30 @@ struct controller {
         struct sources *sources;
         struct cluster *cluster;
         struct keepalived *keepalived;
-        struct guard *guard;
         struct applier *applier;
+        struct gate *gate;
         struct table *table;
         struct announce_server *announce_server;
-        struct status_server *status_server;
+        struct observer *observer;
         struct announce_set announce_set;
         struct routes routes;
         enum phase phase;
         ev_tstamp dirty_since; /* 0: clean */
         ev_timer reconcile;
+        struct metrics_histogram reconcile_duration;
         ev_timer routes_again; /* a hold time is over */
         ev_timer drain;
         ev_tstamp drain_began;
         ev_signal sigterm, sigint, sighup;
 };
+
+static double now_s(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 /* ---- inputs: they mark, and do nothing else ---- */
 
@@ -90,6 +97,7 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct controller *c = container_of(watcher, struct controller, reconcile);
         struct plan *plan = NULL;
+        double began = now_s();
 
         (void)loop;
         (void)revents;
@@ -102,17 +110,8 @@ static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
                 return;
         }
         cluster_planned(c->cluster, sources_model(c->sources), plan);
-        if (guard_want(c->guard, plan, applier_plan(c->applier), applier_candidate(c->applier)) < 0) {
-                log_error("controller", "out of memory; who may connect stays as it is");
-                mark_dirty(c);
-        }
-}
-
-static void on_guarded(void *userdata, struct plan *plan)
-{
-        struct controller *c = userdata;
-
-        applier_want(c->applier, plan);
+        gate_want(c->gate, plan);
+        metrics_observe(&c->reconcile_duration, now_s() - began);
 }
 
 /* ---- kernel table → routes → announcer ---- */
@@ -200,9 +199,8 @@ static void on_applied(void *userdata, bool reloaded)
                          LOG_INT("vips", plan->n_vips), LOG_INT("problems", plan->n_problems));
         if (table_expect(c->table, plan) < 0)
                 log_error("controller", "out of memory; nothing is announced");
+        gate_applied(c->gate);
         update_routes(c);
-        if (guard_is_closing(c->guard))
-                mark_dirty(c);
 }
 
 /* ---- keepalived ---- */
@@ -243,7 +241,7 @@ static void on_drain(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct controller *c = container_of(watcher, struct controller, drain);
         ev_tstamp passed = ev_now(loop) - c->drain_began;
-        uint64_t flows = table_count_flows(c->table);
+        uint64_t flows = table_flows(c->table);
 
         (void)revents;
         table_look(c->table);
@@ -269,7 +267,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents
                 return;
         }
         log_info("controller", "leaving: routes are withdrawn, flows may end",
-                 LOG_INT("flows", table_count_flows(c->table)), LOG_INT("deadline_ms", DRAIN_S * 1000));
+                 LOG_INT("flows", table_flows(c->table)), LOG_INT("deadline_ms", DRAIN_S * 1000));
         c->phase = PHASE_DRAINING;
         cluster_resign(c->cluster);
         c->drain_began = ev_now(loop);
@@ -316,24 +314,23 @@ static void on_sighup(struct ev_loop *loop, ev_signal *watcher, int revents)
 
 /* ---- composition ---- */
 
-static json_t *on_status_asked(void *userdata)
+static void on_observed(void *userdata, struct observed *out)
 {
         const struct controller *c = userdata;
-        const struct describe_input input = {
-            .plan = applier_plan(c->applier),
-            .table = table_content(c->table),
-            .states = table_states(c->table),
-            .routes = &c->routes,
-            .report = announce_server_report(c->announce_server),
-            .synced = sources_synced(c->sources),
-            .keepalived_up = keepalived_is_up(c->keepalived),
-            .settling = table_is_settling(c->table),
-            .draining = c->phase != PHASE_RUNNING,
-            .differences = table_differences(c->table),
-            .apply_failures = applier_failures(c->applier),
-        };
 
-        return describe(&input);
+        *out = (struct observed){
+            .applier = c->applier,
+            .table = c->table,
+            .sources = c->sources,
+            .keepalived = c->keepalived,
+            .announce_server = c->announce_server,
+            .routes = &c->routes,
+            .reconcile = &c->reconcile_duration,
+            .leaving = c->phase != PHASE_RUNNING,
+            .leading = c->cluster && cluster_is_leading(c->cluster),
+            .fuse_blown = gate_fuse(c->gate)->blown,
+            .fuse_trips = gate_fuse(c->gate)->trips,
+        };
 }
 
 static void start_signal(struct controller *c, ev_signal *watcher, int number,
@@ -354,15 +351,14 @@ static int make_sockets(struct controller *c, struct error *error)
         r = announce_server_new(c->loop, path, NULL, NULL, &c->announce_server, error);
         if (r < 0)
                 return r;
-        (void)snprintf(path, sizeof(path), "%s/coracle.sock", run_dir);
-        return status_server_new(c->loop, path, on_status_asked, c, &c->status_server, error);
+        return observer_new(c->loop, c->options, on_observed, c, &c->observer, error);
 }
 
 static int make_parts(struct controller *c, struct error *error)
 {
         const struct keepalived_listener keepalived_listener = {
             c, on_keepalived_validated, on_keepalived_running, on_keepalived_notified};
-        const struct guard_listener guard_listener = {c, on_guarded, on_objects_changed};
+        const struct gate_listener gate_listener = {c, on_objects_changed};
         const struct applier_listener applier_listener = {c, on_applied};
         const struct table_listener table_listener = {c, on_table_looked, on_table_remedy};
         const struct sources_listener sources_listener = {c, on_objects_changed, on_services_listed};
@@ -378,9 +374,6 @@ static int make_parts(struct controller *c, struct error *error)
         }
         r = keepalived_new(c->loop, c->options->keepalived, c->options->run_dir, &keepalived_listener,
                            &c->keepalived, error);
-        if (r == 0)
-                r = guard_new(c->loop, c->options->iptables, c->options->run_dir, &guard_listener, &c->guard,
-                              error);
         if (r < 0)
                 return r;
         c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
@@ -388,9 +381,11 @@ static int make_parts(struct controller *c, struct error *error)
         if (!c->applier || !c->table || routes_collect_pools(c->config, &c->announce_set.pools) < 0)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
-        r = make_sockets(c, error);
+        r = gate_new(c->loop, c->options, c->config, c->applier, &gate_listener, &c->gate, error);
         if (r == 0)
-                r = sources_new(c->loop, c->options, &sources_listener, &c->sources, error);
+                r = make_sockets(c, error);
+        if (r == 0)
+                r = sources_new(c->loop, c->options, c->config, &sources_listener, &c->sources, error);
         return r < 0
                    ? r
                    : cluster_new(c->loop, c->options, c->sources, on_objects_changed, c, &c->cluster, error);
@@ -437,10 +432,10 @@ void controller_free(struct controller *c)
         ev_signal_stop(c->loop, &c->sighup);
         cluster_free(c->cluster);
         sources_free(c->sources);
-        status_server_free(c->status_server);
+        observer_free(c->observer);
         announce_server_free(c->announce_server);
         table_free(c->table);
-        guard_free(c->guard);
+        gate_free(c->gate);
         applier_free(c->applier);
         keepalived_free(c->keepalived);
         routes_clear(&c->routes);

@@ -33,7 +33,7 @@ struct events {
         const char *server;
         char *instance;
         unsigned long tellings;
-        struct told *told;
+        struct told *told; /* room for TOLD_MAX, of which the kernel gives what is used */
         size_t n_told;
         struct kube_call *call;
         char under_way[EVENT_NAME_SIZE];
@@ -150,17 +150,12 @@ static void send_next(struct events *e)
 static void add(struct events *e, const struct problem *problem, const struct service *service,
                 const char *name, size_t at)
 {
-        struct told told = {.count = 1, .seen = e->tellings, .to_tell = true, .last = ev_now(e->loop)},
-                    *grown;
+        struct told told = {.count = 1, .seen = e->tellings, .to_tell = true, .last = ev_now(e->loop)};
         char now[WALL_CLOCK_SIZE];
 
         if (e->n_told >= TOLD_MAX)
                 return;
         wall_clock_micro(now);
-        grown = reallocarray(e->told, e->n_told + 1, sizeof(*grown));
-        if (!grown)
-                return;
-        e->told = grown;
         (void)memcpy(told.name, name, sizeof(told.name));
         told.namespace = strdup(service->object.namespace);
         told.body = event_create(problem, service, e->instance, now);
@@ -226,7 +221,10 @@ struct events *events_new(struct ev_loop *loop, struct http_client *client, cons
         if (!e)
                 return NULL;
         *e = (struct events){.loop = loop, .client = client, .server = server, .instance = strdup(instance)};
-        if (!e->instance) {
+        e->told = calloc(TOLD_MAX, sizeof(*e->told));
+        if (!e->instance || !e->told) {
+                free(e->told);
+                free(e->instance);
                 free(e);
                 return NULL;
         }

@@ -26,8 +26,10 @@ struct options {
         const char *pod_address;
         const char *node_address;
         const char *server;
+        const char *kubeconfig;
         const char *token_file;
         const char *ca_file;
+        const char *http_address;
         const char *pod_name;   /* default: the host's name, which in a pod is the pod's */
         const char *namespace;  /* default: the service account's */
         const char *log_level;  /* default: info */

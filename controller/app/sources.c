@@ -10,14 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What one namespace, or all of them, or a directory of files says; the listener's userdata. */
+struct feed {
+        struct sources *sources;
+        const char *namespace; /* NULL: all */
+        struct kube_watch *watches[KUBE_KIND_COUNT];
+        bool listed[KUBE_KIND_COUNT];
+        bool services_listed; /* since somebody asked for a list of them */
+};
+
 struct sources {
         struct model model;
-        bool listed[KUBE_KIND_COUNT];
+        struct feed *feeds;
+        size_t n_feeds;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
+        struct kube_config kube; /* its files in memory are the client's */
         struct http_client *client;
-        struct kube_watch *watches[KUBE_KIND_COUNT];
-        char *server;
         struct sources_listener listener;
 };
 
@@ -55,19 +64,52 @@ static void keep_last_good(enum kube_kind kind, const struct object_list *old, c
                 object_list_sort(list, kube_kind_unref(kind));
 }
 
+/* Adds what was heard of other namespaces, which this list does not speak of. 0 or -ENOMEM. */
+static int keep_others(enum kube_kind kind, const struct object_list *held, const char *namespace,
+                       struct object_list *list)
+{
+        for (size_t i = 0; i < held->count; i++) {
+                if (strcmp(held->objects[i]->namespace, namespace) == 0)
+                        continue;
+                if (object_list_append(list, object_ref(kind, held->objects[i])) < 0) {
+                        kube_kind_unref(kind)(held->objects[i]);
+                        return -ENOMEM;
+                }
+        }
+        object_list_sort(list, kube_kind_unref(kind));
+        return 0;
+}
+
+static bool are_services_listed(const struct sources *sources)
+{
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                if (!sources->feeds[i].services_listed)
+                        return false;
+        return true;
+}
+
 static void on_replace(void *userdata, enum kube_kind kind, struct object_list *list,
                        const struct object_list *bad)
 {
-        struct sources *sources = userdata;
+        struct feed *feed = userdata;
+        struct sources *sources = feed->sources;
         struct object_list *held = model_list(&sources->model, kind);
 
         keep_last_good(kind, held, bad, list);
+        if (feed->namespace && keep_others(kind, held, feed->namespace, list) < 0) {
+                log_error("sources", "out of memory; a list waits for the next one");
+                object_list_clear(list, kube_kind_unref(kind));
+                return;
+        }
         object_list_clear(held, kube_kind_unref(kind));
         *held = *list;
         *list = (struct object_list){0};
-        sources->listed[kind] = true;
-        if (kind == KUBE_KIND_SERVICE)
-                sources->listener.services_listed(sources->listener.userdata);
+        feed->listed[kind] = true;
+        if (kind == KUBE_KIND_SERVICE) {
+                feed->services_listed = true;
+                if (are_services_listed(sources))
+                        sources->listener.services_listed(sources->listener.userdata);
+        }
         tell(sources);
 }
 
@@ -82,10 +124,8 @@ static bool is_older_than_held(const struct sources *sources, const struct servi
                strtoull(service->resource_version, NULL, 10) < strtoull(held->resource_version, NULL, 10);
 }
 
-static void on_put(void *userdata, enum kube_kind kind, struct object *object)
+static void put_object(struct sources *sources, enum kube_kind kind, struct object *object)
 {
-        struct sources *sources = userdata;
-
         if (kind == KUBE_KIND_SERVICE && is_older_than_held(sources, object_service(object))) {
                 kube_kind_unref(kind)(object);
                 return;
@@ -98,9 +138,14 @@ static void on_put(void *userdata, enum kube_kind kind, struct object *object)
         tell(sources);
 }
 
+static void on_put(void *userdata, enum kube_kind kind, struct object *object)
+{
+        put_object(((struct feed *)userdata)->sources, kind, object);
+}
+
 static void on_remove(void *userdata, enum kube_kind kind, const char *namespace, const char *name)
 {
-        struct sources *sources = userdata;
+        struct sources *sources = ((struct feed *)userdata)->sources;
 
         if (object_list_remove(model_list(&sources->model, kind), namespace, name, kube_kind_unref(kind)))
                 tell(sources);
@@ -109,7 +154,7 @@ static void on_remove(void *userdata, enum kube_kind kind, const char *namespace
 static int open_files(struct sources *sources, struct ev_loop *loop, const char *directory,
                       struct error *error)
 {
-        const struct source_listener listener = {sources, on_replace, on_put, on_remove};
+        const struct source_listener listener = {sources->feeds, on_replace, on_put, on_remove};
         const struct objects_dir_options options = {.directory = directory, .quiet_ms = 10};
         int r = objects_dir_new(loop, &options, &listener, &sources->objects_dir, error);
 
@@ -118,42 +163,58 @@ static int open_files(struct sources *sources, struct ev_loop *loop, const char 
 
 static int locate_api(const struct options *options, struct kube_config *kube, struct error *error)
 {
+        if (options->kubeconfig && (options->server || options->token_file || options->ca_file))
+                return error_set(error, "--kubeconfig", "goes without --server, --token-file and --ca-file");
+        if (options->kubeconfig) {
+                int r = kube_config_from_file(options->kubeconfig, kube, error);
+
+                return r < 0 && r != -ENOMEM ? -EINVAL : r; /* a file that is not there is bad usage */
+        }
         if (options->server)
                 return kube_config_explicit(options->server, options->token_file, options->ca_file, kube,
                                             error);
         return kube_config_in_cluster(NULL, kube, error);
 }
 
+/* Follows both kinds of one namespace. */
+static int open_feed(struct feed *feed, struct ev_loop *loop, struct error *error)
+{
+        const struct source_listener listener = {feed, on_replace, on_put, on_remove};
+
+        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+                const struct kube_watch_options watch = {
+                    .kind = kind, .server = feed->sources->kube.server, .namespace = feed->namespace};
+                int r = kube_watch_new(loop, feed->sources->client, &watch, &listener, &feed->watches[kind],
+                                       error);
+
+                if (r < 0)
+                        return r;
+                kube_watch_start(feed->watches[kind]);
+        }
+        return 0;
+}
+
 static int open_api(struct sources *sources, struct ev_loop *loop, const struct options *options,
                     struct error *error)
 {
-        const struct source_listener listener = {sources, on_replace, on_put, on_remove};
-        _cleanup_kube_config_ struct kube_config kube = {0};
-        int r = locate_api(options, &kube, error);
+        const struct kube_config *kube = &sources->kube;
+        int r = locate_api(options, &sources->kube, error);
 
         if (r < 0)
                 return r;
-        sources->server = strdup(kube.server);
-        if (!sources->server)
-                return error_oom(error);
         r = http_client_new(loop,
-                            &(struct http_credentials){.token_file = kube.token_file,
-                                                       .ca_file = kube.ca_file,
-                                                       .certificate_file = kube.certificate_file,
-                                                       .key_file = kube.key_file},
+                            &(struct http_credentials){.token_file = kube->token_file,
+                                                       .ca_file = kube->ca_file,
+                                                       .certificate_file = kube->certificate_file,
+                                                       .key_file = kube->key_file},
                             &sources->client, error);
-        for (enum kube_kind kind = 0; r == 0 && kind < KUBE_KIND_COUNT; kind++) {
-                const struct kube_watch_options watch = {.kind = kind, .server = kube.server};
-
-                r = kube_watch_new(loop, sources->client, &watch, &listener, &sources->watches[kind], error);
-                if (r == 0)
-                        kube_watch_start(sources->watches[kind]);
-        }
+        for (size_t i = 0; r == 0 && i < sources->n_feeds; i++)
+                r = open_feed(&sources->feeds[i], loop, error);
         return r;
 }
 
-int sources_new(struct ev_loop *loop, const struct options *options, const struct sources_listener *listener,
-                struct sources **out, struct error *error)
+int sources_new(struct ev_loop *loop, const struct options *options, const struct config *config,
+                const struct sources_listener *listener, struct sources **out, struct error *error)
 {
         struct sources *sources = calloc(1, sizeof(*sources));
         int r;
@@ -161,6 +222,18 @@ int sources_new(struct ev_loop *loop, const struct options *options, const struc
         if (!sources)
                 return error_oom(error);
         *sources = (struct sources){.listener = *listener};
+        /* Files are few, and were put there for us: all of them count. */
+        sources->n_feeds = config->n_namespaces && !options->objects ? config->n_namespaces : 1;
+        sources->feeds = calloc(sources->n_feeds, sizeof(*sources->feeds));
+        if (!sources->feeds) {
+                sources->n_feeds = 0;
+                sources_free(sources);
+                return error_oom(error);
+        }
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                sources->feeds[i] = (struct feed){
+                    .sources = sources,
+                    .namespace = config->n_namespaces && !options->objects ? config->namespaces[i] : NULL};
         r = options->objects ? open_files(sources, loop, options->objects, error)
                              : open_api(sources, loop, options, error);
         if (r < 0) {
@@ -173,7 +246,11 @@ int sources_new(struct ev_loop *loop, const struct options *options, const struc
 
 bool sources_synced(const struct sources *sources)
 {
-        return sources && sources->listed[KUBE_KIND_SERVICE] && sources->listed[KUBE_KIND_ENDPOINT_SLICE];
+        for (size_t i = 0; sources && i < sources->n_feeds; i++)
+                for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
+                        if (!sources->feeds[i].listed[kind])
+                                return false;
+        return sources != NULL;
 }
 
 const struct model *sources_model(const struct sources *sources)
@@ -188,12 +265,15 @@ struct http_client *sources_client(const struct sources *sources)
 
 const char *sources_server(const struct sources *sources)
 {
-        return sources->server;
+        return sources->kube.server;
 }
 
 void sources_list_services(struct sources *sources)
 {
-        kube_watch_relist(sources->watches[KUBE_KIND_SERVICE]);
+        for (size_t i = 0; i < sources->n_feeds; i++) {
+                sources->feeds[i].services_listed = false;
+                kube_watch_relist(sources->feeds[i].watches[KUBE_KIND_SERVICE]);
+        }
 }
 
 void sources_take_service(struct sources *sources, const json_t *service)
@@ -204,7 +284,40 @@ void sources_take_service(struct sources *sources, const json_t *service)
         if (kube_decode_object(KUBE_KIND_SERVICE, service, &object, &error) < 0)
                 log_error("sources", "the API's answer is no Service", LOG_ERROR_FIELDS(&error));
         else
-                on_put(sources, KUBE_KIND_SERVICE, object);
+                put_object(sources, KUBE_KIND_SERVICE, object);
+}
+
+/* The older one; -1 is the oldest. */
+static int64_t older(int64_t age_ms, int64_t at_ms, int64_t now_ms)
+{
+        int64_t other_ms = at_ms ? now_ms - at_ms : -1;
+
+        return age_ms < 0 || other_ms < 0 ? -1 : other_ms > age_ms ? other_ms : age_ms;
+}
+
+static void add_stats(const struct kube_watch_stats *stats, int64_t now_ms, struct metrics_watch *sum)
+{
+        sum->lists += stats->lists;
+        sum->watches += stats->watches;
+        sum->events += stats->events;
+        sum->bad_objects += stats->bad_objects;
+        for (enum watch_reason reason = 0; reason < WATCH_REASON_COUNT; reason++)
+                sum->restarts[reason] += stats->restarts[reason];
+        sum->contact_age_ms = older(sum->contact_age_ms, stats->last_contact_ms, now_ms);
+        sum->list_age_ms = older(sum->list_age_ms, stats->last_list_ms, now_ms);
+}
+
+bool sources_metrics(const struct sources *sources, int64_t now_ms,
+                     struct metrics_watch out[static KUBE_KIND_COUNT])
+{
+        if (!sources || !sources->client)
+                return false;
+        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+                out[kind] = (struct metrics_watch){0};
+                for (size_t i = 0; i < sources->n_feeds; i++)
+                        add_stats(kube_watch_stats(sources->feeds[i].watches[kind]), now_ms, &out[kind]);
+        }
+        return true;
 }
 
 void sources_free(struct sources *sources)
@@ -212,10 +325,12 @@ void sources_free(struct sources *sources)
         if (!sources)
                 return;
         objects_dir_free(sources->objects_dir);
-        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
-                kube_watch_free(sources->watches[kind]);
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
+                        kube_watch_free(sources->feeds[i].watches[kind]);
+        free(sources->feeds);
         http_client_free(sources->client);
-        free(sources->server);
+        kube_config_clear(&sources->kube);
         model_clear(&sources->model);
         free(sources);
 }

@@ -206,6 +206,15 @@ const struct ipvs_table *table_content(const struct table *table)
         return table->readable ? &table->content : NULL;
 }
 
+uint64_t table_flows(const struct table *table)
+{
+        uint64_t flows = 0;
+
+        for (size_t i = 0; table->readable && i < table->content.n_reals; i++)
+                flows += table->content.reals[i].active;
+        return flows;
+}
+
 bool table_is_settling(const struct table *table)
 {
         return table->settling;
@@ -214,15 +223,6 @@ bool table_is_settling(const struct table *table)
 size_t table_differences(const struct table *table)
 {
         return table->differences;
-}
-
-uint64_t table_count_flows(const struct table *table)
-{
-        uint64_t flows = 0;
-
-        for (size_t i = 0; table->readable && i < table->content.n_reals; i++)
-                flows += table->content.reals[i].active;
-        return flows;
 }
 
 void table_free(struct table *table)

@@ -42,8 +42,8 @@ const struct ipvs_vip_state *table_states(const struct table *table);
 /* The parsed table of the last look, or NULL. */
 const struct ipvs_table *table_content(const struct table *table);
 
-/* Established connections, as of the last look; 0 if the table could not be read. */
-uint64_t table_count_flows(const struct table *table);
+/* Connections that are under way, as of the last look. */
+uint64_t table_flows(const struct table *table);
 
 /* A change is on its way; a difference is no fault yet. */
 bool table_is_settling(const struct table *table);

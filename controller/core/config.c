@@ -8,61 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the words of the configuration, shared with the annotations ---- */
-
-int forwarding_parse(const char *text, enum forwarding *out)
-{
-        if (strcmp(text, "nat") == 0)
-                *out = FORWARDING_NAT;
-        else if (strcmp(text, "tunnel") == 0)
-                *out = FORWARDING_TUNNEL;
-        else
-                return -EINVAL;
-        return 0;
-}
-
-const char *scheduler_lookup(const char *name)
-{
-        static const char *const names[] = {"rr",   "wrr",   "lc", "wlc", "sh",  "dh", "sed",
-                                            "lblc", "lblcr", "nq", "fo",  "ovf", "mh"};
-
-        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-                if (strcmp(names[i], name) == 0)
-                        return names[i];
-        return NULL;
-}
-
-int health_check_parse(const char *text, struct health_check *out)
-{
-        char *path = NULL;
-        enum health_check_type type;
-
-        if (strcmp(text, "tcp") == 0) {
-                type = HEALTH_CHECK_TCP;
-        } else if (strcmp(text, "none") == 0) {
-                type = HEALTH_CHECK_NONE;
-        } else if (strncmp(text, "http:/", 6) == 0 && token_is_safe(text)) {
-                type = HEALTH_CHECK_HTTP;
-                path = strdup(text + 5);
-                if (!path)
-                        return -ENOMEM;
-        } else {
-                return -EINVAL;
-        }
-        free(out->path);
-        out->type = type;
-        out->path = path;
-        return 0;
-}
-
-bool token_is_safe(const char *text)
-{
-        if (!*text)
-                return false;
-        return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/-")] ==
-               '\0';
-}
-
 /* ---- reading: one function per type, one table per mapping ---- */
 
 struct reader {
@@ -181,6 +126,11 @@ static int read_hold_time(const struct reader *r, const char *key, const json_t 
         return read_uint(r, key, value, 3, 65535, out);
 }
 
+static int read_percent(const struct reader *r, const char *key, const json_t *value, void *out)
+{
+        return read_uint(r, key, value, 1, 99, out);
+}
+
 static int read_retries(const struct reader *r, const char *key, const json_t *value, void *out)
 {
         return read_uint(r, key, value, 0, 100, out);
@@ -205,6 +155,17 @@ static int read_seconds(const struct reader *r, const char *key, const json_t *v
                 return FAIL(r, value, "%s must be a number of seconds from 0.05 to 3600", key);
         *(uint32_t *)out = (uint32_t)(seconds * 1000 + 0.5);
         return 0;
+}
+
+/* A label of RFC 1123, as the API has it. */
+static int read_namespace(const struct reader *r, const char *key, const json_t *value, void *out)
+{
+        const char *text = json_string_value(value);
+        size_t length = text ? strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") : 0;
+
+        if (!length || length > 63 || text[length] || text[0] == '-' || text[length - 1] == '-')
+                return FAIL(r, value, "%s must be names of namespaces", key);
+        return read_text(r, key, value, out);
 }
 
 static int read_address(const struct reader *r, const char *key, const json_t *value, void *out)
@@ -343,6 +304,14 @@ static int read_defaults(const struct reader *r, const char *key, const json_t *
         return read_fields(r, key, value, fields, out);
 }
 
+static int read_namespaces(const struct reader *r, const char *key, const json_t *value, void *out)
+{
+        struct config *config = container_of(out, struct config, namespaces);
+
+        return read_sequence(r, key, value, sizeof(*config->namespaces), read_namespace,
+                             (void **)&config->namespaces, &config->n_namespaces);
+}
+
 static int read_document(const struct reader *r, const json_t *document, struct config *config)
 {
         static const struct field fields[] = {
@@ -350,6 +319,9 @@ static int read_document(const struct reader *r, const json_t *document, struct 
             {"pools", read_pools, offsetof(struct config, pools), true},
             {"bgp", read_bgp, offsetof(struct config, bgp), true},
             {"defaults", read_defaults, 0, false},
+            {"namespaces", read_namespaces, offsetof(struct config, namespaces), false},
+            {"maxRemovalPercent", read_percent, offsetof(struct config, max_removal_percent), false},
+            {"maxRemovalHold", read_seconds, offsetof(struct config, max_removal_hold_ms), false},
             {NULL},
         };
         const char *key = NULL;
@@ -374,6 +346,7 @@ static struct config *new_with_defaults(void)
         config->load_balancer_class = strdup("coracle.lb/ecmp");
         if (!config->load_balancer_class)
                 return NULL;
+        config->max_removal_hold_ms = 300000;
         config->bgp.hold_time_s = 9;
         config->bgp.announce_length4 = 32;
         config->bgp.announce_length6 = 128;
@@ -414,6 +387,9 @@ void config_free(struct config *config)
                 free(config->pools[i].prefixes);
         }
         free(config->pools);
+        for (size_t i = 0; i < config->n_namespaces; i++)
+                free(config->namespaces[i]);
+        free(config->namespaces);
         free(config->load_balancer_class);
         free(config->bgp.reflectors);
         free(config->bgp.password_file);

@@ -58,6 +58,10 @@ struct config {
         enum forwarding default_forwarding;
         char *default_scheduler; /* for nat; NULL: "rr" */
         struct health_check default_health_check;
+        char **namespaces; /* none: all */
+        size_t n_namespaces;
+        uint32_t max_removal_percent; /* core/fuse.h; 0: off */
+        uint32_t max_removal_hold_ms;
 };
 
 /* Parses the text of `file` (the name is for errors only). Returns 0 and *out, to be freed with config_free;

@@ -1,6 +1,7 @@
 #include "core/config_check.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct range {
         const struct prefix *prefix;
@@ -74,6 +75,17 @@ static int check_lengths(const struct config *config, struct error *error)
         return 0;
 }
 
+/* Each is followed by a watch of its own. */
+static int check_namespaces(const struct config *config, struct error *error)
+{
+        for (size_t i = 0; i < config->n_namespaces; i++)
+                for (size_t j = 0; j < i; j++)
+                        if (strcmp(config->namespaces[i], config->namespaces[j]) == 0)
+                                return error_set(error, NULL, "namespaces: %s is given twice",
+                                                 config->namespaces[i]);
+        return 0;
+}
+
 int config_check(const struct config *config, const char **key, struct error *error)
 {
         int r = check_overlaps(config, error);
@@ -82,6 +94,10 @@ int config_check(const struct config *config, const char **key, struct error *er
         if (r == 0) {
                 r = check_lengths(config, error);
                 *key = "bgp";
+        }
+        if (r == 0) {
+                r = check_namespaces(config, error);
+                *key = "namespaces";
         }
         return r;
 }

@@ -29,15 +29,24 @@ static int append_escaped(struct strbuf *out, const char *text)
         return 0;
 }
 
-static int append_resource(struct strbuf *out, const char *server, enum kube_kind kind)
+static int append_resource(struct strbuf *out, const char *server, const char *namespace, enum kube_kind kind)
 {
-        return strbuf_printf(out, "%s%s/%s", server, resources[kind].path, resources[kind].resource);
+        int r = strbuf_printf(out, "%s%s/", server, resources[kind].path);
+
+        if (r == 0 && namespace) {
+                r = strbuf_puts(out, "namespaces/");
+                if (r == 0)
+                        r = append_escaped(out, namespace);
+                if (r == 0)
+                        r = strbuf_puts(out, "/");
+        }
+        return r < 0 ? r : strbuf_puts(out, resources[kind].resource);
 }
 
-int kube_url_list(struct strbuf *out, const char *server, enum kube_kind kind, unsigned int limit,
-                  const char *continue_token)
+int kube_url_list(struct strbuf *out, const char *server, const char *namespace, enum kube_kind kind,
+                  unsigned int limit, const char *continue_token)
 {
-        int r = append_resource(out, server, kind);
+        int r = append_resource(out, server, namespace, kind);
 
         if (r == 0)
                 r = strbuf_printf(out, "?limit=%u", limit);
@@ -49,10 +58,10 @@ int kube_url_list(struct strbuf *out, const char *server, enum kube_kind kind, u
         return r;
 }
 
-int kube_url_watch(struct strbuf *out, const char *server, enum kube_kind kind, const char *resource_version,
-                   unsigned int timeout_s)
+int kube_url_watch(struct strbuf *out, const char *server, const char *namespace, enum kube_kind kind,
+                   const char *resource_version, unsigned int timeout_s)
 {
-        int r = append_resource(out, server, kind);
+        int r = append_resource(out, server, namespace, kind);
 
         if (r == 0)
                 r = strbuf_printf(

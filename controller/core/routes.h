@@ -55,8 +55,7 @@ int routes_update(struct routes *routes, const struct routes_input *input, int64
 /* Appends the prefixes of the announced VIPs, with the lengths of the configuration, to a list; sorts it. */
 int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct prefix_list *out);
 
-/* Appends the prefixes of all pools, which is all that may ever be announced; sorts the list. 0 or -ENOMEM.
- */
+/* Appends the prefixes of all pools to a list; sorts it. 0 or -ENOMEM. */
 int routes_collect_pools(const struct config *config, struct prefix_list *out);
 
 void routes_clear(struct routes *routes);

@@ -90,13 +90,17 @@ struct watch_next watch_state_ended(struct watch_state *state, const struct watc
         bool was_steady = was_watch && (end->saw_event || end->lived_ms >= STEADY_WATCH_MS);
 
         if (next.reason == WATCH_REASON_PROGRESS) {
+                state->unreachable = false;
                 state->request = end->more ? WATCH_REQUEST_PAGE : WATCH_REQUEST_WATCH;
                 next.request = state->request;
                 next.publish = !end->more;
                 return next;
         }
-        if (was_steady)
+        /* An API server that is back answers 403 and 5xx for a moment, until its caches are filled: what was
+         * learnt while there was none at all says nothing about that. */
+        if (was_steady || (state->unreachable && end->status))
                 backoff_reset(&state->backoff);
+        state->unreachable = !end->status;
         if (!is_repeatable(next.reason, end))
                 state->request = WATCH_REQUEST_LIST;
         next.request = state->request;

@@ -63,6 +63,7 @@ struct watch_next {
 struct watch_state {
         enum watch_request request; /* under way, or waited for */
         struct backoff backoff;
+        bool unreachable; /* the last request had no answer at all */
 };
 
 /* The request under way has ended: decides on the next one. */

@@ -76,6 +76,19 @@ static void complain(struct elector *e, const char *verb, const struct error *er
                             LOG_TEXT("error", error->what));
 }
 
+/* What the Lease has become by our write: its new version is what giving it back has to name. */
+static void keep_written(struct elector *e, const json_t *json)
+{
+        struct lease lease = {0};
+        struct error error = {{0}, {0}};
+
+        if (!json || lease_decode(json, &lease, &error) < 0)
+                return;
+        lease_clear(&e->lease);
+        e->lease = lease;
+        e->exists = true;
+}
+
 static void on_written(void *userdata, const struct kube_answer *answer)
 {
         struct elector *e = userdata;
@@ -84,6 +97,7 @@ static void on_written(void *userdata, const struct kube_answer *answer)
         if (e->resigned)
                 return;
         if (answer->status >= 200 && answer->status < 300) {
+                keep_written(e, answer->json);
                 leader_wrote(&e->leader, e->sent_ms);
                 ev_timer_stop(e->loop, &e->deadline);
                 ev_timer_set(&e->deadline,

@@ -21,6 +21,7 @@ struct http_client {
         char *ca_file, *certificate_file, *key_file;
         bool fresh_connection; /* the last one may be dead without saying so */
         struct http_transfer *transfers;
+        uint64_t answers[HTTP_CODES];
 };
 
 struct http_transfer {
@@ -95,6 +96,7 @@ static void finish(struct http_transfer *transfer, const char *what, bool timed_
 
         if (what)
                 (void)error_set(&result.error, NULL, "%s", what);
+        transfer->client->answers[result.status > 0 && result.status < HTTP_CODES ? result.status : 0]++;
         curl_loop_remove(transfer->client->curl, transfer->easy);
         ev_timer_stop(transfer->client->loop, &transfer->idle);
         transfer->done(transfer->userdata, &result);
@@ -390,6 +392,11 @@ void http_client_free(struct http_client *client)
         free(client->certificate_file);
         free(client->key_file);
         free(client);
+}
+
+const uint64_t *http_client_answers(const struct http_client *client)
+{
+        return client->answers;
 }
 
 void http_client_forget_token(struct http_client *client)

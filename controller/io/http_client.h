@@ -84,5 +84,10 @@ int http_client_start(struct http_client *client, const struct http_request *req
 /* Ends a request without calling `done`. NULL is fine. */
 void http_transfer_cancel(struct http_transfer *transfer);
 
+/* How many requests are over, by the HTTP status of their answer; 0: none came. HTTP_CODES counters,
+ * borrowed. */
+#define HTTP_CODES 600
+const uint64_t *http_client_answers(const struct http_client *client);
+
 /* After a 401: the next request reads the token file again, changed or not. */
 void http_client_forget_token(struct http_client *client);

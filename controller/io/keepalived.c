@@ -40,6 +40,7 @@ struct keepalived {
         ev_timer stop_timeout;
         struct backoff backoff;
         ev_tstamp started_at;
+        struct keepalived_stats stats;
         bool configured; /* there is an accepted configuration to run with */
         bool stopping;
 };
@@ -64,6 +65,7 @@ static void start(struct keepalived *k)
                 return;
         }
         k->started_at = ev_now(k->loop);
+        k->stats.starts++;
         log_info("keepalived", "started", LOG_INT("pid", k->daemon.pid));
         k->listener.running(k->listener.userdata, true);
 }
@@ -226,12 +228,19 @@ int keepalived_apply(struct keepalived *k, struct error *error)
 
 void keepalived_reload(struct keepalived *k)
 {
+        if (k->daemon.pid)
+                k->stats.reloads++;
         process_signal(&k->daemon, SIGHUP);
 }
 
 void keepalived_restart(struct keepalived *k)
 {
         process_kill_group(k->daemon.pid);
+}
+
+struct keepalived_stats keepalived_stats(const struct keepalived *k)
+{
+        return k->stats;
 }
 
 bool keepalived_is_up(const struct keepalived *k)

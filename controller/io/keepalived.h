@@ -13,6 +13,7 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct keepalived;
 
@@ -50,6 +51,13 @@ void keepalived_reload(struct keepalived *keepalived);
 
 /* Kills it (its kernel table stays until the next one flushes it) and starts it anew. */
 void keepalived_restart(struct keepalived *keepalived);
+
+/* Counters since our start, for metrics. */
+struct keepalived_stats {
+        uint64_t starts;
+        uint64_t reloads; /* SIGHUPs sent to one that ran */
+};
+struct keepalived_stats keepalived_stats(const struct keepalived *keepalived);
 
 bool keepalived_is_up(const struct keepalived *keepalived);
 

@@ -1,8 +1,12 @@
 #include "io/kube_config.h"
 
+#include "base/fileio.h"
 #include "core/addr.h"
+#include "core/kubeconfig.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void kube_config_clear(struct kube_config *config)
 {
@@ -11,6 +15,8 @@ void kube_config_clear(struct kube_config *config)
         free(config->ca_file);
         free(config->certificate_file);
         free(config->key_file);
+        for (unsigned int i = 0; i < config->n_memory_files; i++)
+                (void)close(config->memory_files[i]);
         *config = (struct kube_config){0};
 }
 
@@ -84,6 +90,82 @@ int kube_config_explicit(const char *server, const char *token_file, const char 
                 authority[strlen(authority) - 1] = '\0';
         if (!is_authority(authority))
                 return error_set(error, server, "the API's address must be HOST or HOST:PORT, no path");
+        *out = config;
+        config = (struct kube_config){0};
+        return 0;
+}
+
+/* ---- kubeconfig files ---- */
+
+#define KUBECONFIG_MAX (1u << 20) /* bytes */
+
+/* A file that only we have; *out is its path. */
+static int make_memory_file(struct kube_config *config, const char *data, char **out, struct error *error)
+{
+        size_t length = strlen(data), written = 0;
+        int fd = memfd_create("coracle-kubeconfig", MFD_CLOEXEC);
+
+        if (fd < 0)
+                return error_set(error, NULL, "no file in memory: %s", strerror(errno));
+        config->memory_files[config->n_memory_files++] = fd;
+        while (written < length) {
+                ssize_t n = write(fd, data + written, length - written);
+
+                if (n < 0)
+                        return error_set(error, NULL, "no file in memory: %s", strerror(errno));
+                written += (size_t)n;
+        }
+        if (asprintf(out, "/proc/self/fd/%d", fd) < 0) {
+                *out = NULL;
+                return error_oom(error);
+        }
+        return 0;
+}
+
+/* The path of `data` in memory, or of `file` as seen from the kubeconfig's directory; none if both are NULL.
+ */
+static int locate(struct kube_config *config, const char *path, const char *file, const char *data,
+                  char **out, struct error *error)
+{
+        const char *slash = strrchr(path, '/');
+        int directory = slash ? (int)(slash + 1 - path) : 0;
+
+        if (data)
+                return make_memory_file(config, data, out, error);
+        if (!file || !*file)
+                return 0;
+        if (asprintf(out, "%.*s%s", *file == '/' ? 0 : directory, path, file) < 0) {
+                *out = NULL;
+                return error_oom(error);
+        }
+        return 0;
+}
+
+int kube_config_from_file(const char *path, struct kube_config *out, struct error *error)
+{
+        _cleanup_kubeconfig_ struct kubeconfig file = {0};
+        _cleanup_kube_config_ struct kube_config config = {0}, checked = {0};
+        _cleanup_strbuf_ struct strbuf text = {0};
+        int r = file_read(path, KUBECONFIG_MAX, &text, error);
+
+        if (r == 0)
+                r = kubeconfig_parse(path, text.text ? text.text : "", text.length, &file, error);
+        if (text.text)
+                explicit_bzero(text.text, text.length);
+        if (r == 0)
+                r = locate(&config, path, file.ca_file, file.ca_data, &config.ca_file, error);
+        if (r == 0)
+                r = locate(&config, path, file.certificate_file, file.certificate_data,
+                           &config.certificate_file, error);
+        if (r == 0)
+                r = locate(&config, path, file.key_file, file.key_data, &config.key_file, error);
+        if (r == 0)
+                r = locate(&config, path, file.token_file, file.token, &config.token_file, error);
+        if (r == 0)
+                r = kube_config_explicit(file.server, config.token_file, config.ca_file, &checked, error);
+        if (r < 0)
+                return r;
+        config.server = TAKE_PTR(checked.server);
         *out = config;
         config = (struct kube_config){0};
         return 0;

@@ -13,6 +13,8 @@ struct kube_config {
         char *ca_file;
         char *certificate_file; /* of the client */
         char *key_file;
+        int memory_files[4]; /* open while the paths above lead to them */
+        unsigned int n_memory_files;
 };
 
 /* For a pod: the address from the environment (KUBERNETES_SERVICE_HOST and _PORT), `token` and `ca.crt` from
@@ -25,6 +27,12 @@ int kube_config_in_cluster(const char *directory, struct kube_config *out, struc
 int kube_config_explicit(const char *server, const char *token_file, const char *ca_file,
                          struct kube_config *out, struct error *error);
 
+/* From a kubeconfig file (core/kubeconfig.h). What it holds itself, certificates, key and token, goes into
+ * files in memory (memfd_create(2)), which nobody else can open and which are gone with *out: it must live as
+ * long as the paths are used. Returns 0 and *out; or a negative errno with *error set. */
+int kube_config_from_file(const char *path, struct kube_config *out, struct error *error);
+
+/* Closes the files in memory. */
 void kube_config_clear(struct kube_config *config);
 
 static inline void kube_config_clear_p(struct kube_config *config)

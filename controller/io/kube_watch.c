@@ -25,6 +25,7 @@ struct kube_watch {
         struct source_listener listener;
         struct kube_watch_options options;
         char *server;
+        char *namespace;
         struct watch_state state;
         struct watch_end end; /* of the request under way, as far as it is known */
         struct error error;   /* what was wrong with its content */
@@ -94,8 +95,9 @@ static void complain(struct kube_watch *watch, enum watch_request failed, const 
                 level == LOG_LEVEL_DEBUG ? "watch ended"
                                          : "the API did not answer as asked; the last state stays",
                 LOG_TEXT("verb", verb(failed)), LOG_TEXT("resource", kube_kind_resource(watch->options.kind)),
-                LOG_TEXT("reason", watch_reason_name(next->reason)), LOG_INT("status", watch->end.status),
-                LOG_TEXT("error", what), LOG_INT("retry_ms", next->delay_ms));
+                LOG_TEXT("namespace", watch->namespace), LOG_TEXT("reason", watch_reason_name(next->reason)),
+                LOG_INT("status", watch->end.status), LOG_TEXT("error", what),
+                LOG_INT("retry_ms", next->delay_ms));
 }
 
 static void stop_complaining(struct kube_watch *watch)
@@ -311,7 +313,7 @@ static int build_request(struct kube_watch *watch, struct http_request *http, st
                 http->data = on_page_data;
                 http->max_length = PAGE_LENGTH_MAX;
                 http->total_s = PAGE_TOTAL_S;
-                return kube_url_list(url, watch->server, options->kind, options->page_size,
+                return kube_url_list(url, watch->server, watch->namespace, options->kind, options->page_size,
                                      watch->list.continue_token);
         }
         /* Random, so that a fleet's watches do not end at one moment. */
@@ -320,7 +322,8 @@ static int build_request(struct kube_watch *watch, struct http_request *http, st
         http->idle_s = options->idle_s;
         http->total_s = timeout_s + TIMEOUT_GRACE_S;
         watch->stats.watches++;
-        return kube_url_watch(url, watch->server, options->kind, watch->resource_version, timeout_s);
+        return kube_url_watch(url, watch->server, watch->namespace, options->kind, watch->resource_version,
+                              timeout_s);
 }
 
 static void request(struct kube_watch *watch)
@@ -352,7 +355,10 @@ int kube_watch_new(struct ev_loop *loop, struct http_client *client, const struc
         if (!watch)
                 return error_oom(error);
         watch->server = strdup(options->server);
-        if (!watch->server) {
+        watch->namespace = options->namespace ? strdup(options->namespace) : NULL;
+        if (!watch->server || (options->namespace && !watch->namespace)) {
+                free(watch->server);
+                free(watch->namespace);
                 free(watch);
                 return error_oom(error);
         }
@@ -361,6 +367,7 @@ int kube_watch_new(struct ev_loop *loop, struct http_client *client, const struc
         watch->listener = *listener;
         watch->options = *options;
         watch->options.server = watch->server;
+        watch->options.namespace = watch->namespace;
         if (!options->page_size)
                 watch->options.page_size = PAGE_SIZE_DEFAULT;
         if (!options->relist_s)
@@ -395,5 +402,6 @@ void kube_watch_free(struct kube_watch *watch)
         kube_list_clear(&watch->list);
         kube_stream_clear(&watch->stream);
         free(watch->server);
+        free(watch->namespace);
         free(watch);
 }

@@ -17,6 +17,7 @@
 struct kube_watch_options {
         enum kube_kind kind;
         const char *server;     /* as in struct kube_config; copied */
+        const char *namespace;  /* NULL: all; copied */
         unsigned int page_size; /* objects; 0: 500 */
         unsigned int relist_s;  /* the slow re-list, give or take a tenth; 0: 300 */
         unsigned int idle_s;    /* a watch may be silent for so long (bookmarks come each minute); 0: 150 */

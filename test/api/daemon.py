@@ -5,10 +5,15 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
+
+import exposition
 
 PATIENCE_S = 20
 CONFIG = """\
@@ -36,17 +41,20 @@ class Programs:
 
 
 class Daemon:
-    def __init__(self, programs, directory, server, token_file, ca_file, flags=(), environment=None):
+    def __init__(self, programs, directory, server=None, token_file=None, ca_file=None, flags=(), environment=None,
+                 config=""):
         self.programs = programs
+        self.was_killed = False
         self.directory = pathlib.Path(directory)
-        (self.directory / "coracle.yaml").write_text(CONFIG)
+        (self.directory / "coracle.yaml").write_text(CONFIG + config)
         self.hups_file = self.directory / "hups"
         self.hups_file.touch()
+        access = ["--server", server, "--token-file", token_file, "--ca-file", ca_file] if server else []
         self.log = open(self.directory / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [programs.coracle, "controller", "--config", "coracle.yaml", "--templates", programs.templates,
-             "--run-dir", "run", "--keepalived", programs.keepalived_stub, "--server", server,
-             "--token-file", token_file, "--ca-file", ca_file, *flags],
+             "--run-dir", "run", "--keepalived", programs.keepalived_stub,
+             "--http-address", "127.0.0.1:0", *access, *flags],
             cwd=directory, stderr=self.log, env={**os.environ, **(environment or {})}, preexec_fn=die_with_parent)
 
     def config(self):
@@ -92,6 +100,23 @@ class Daemon:
     def logged(self, *words):
         return any(all(word in line for word in words) for line in self.read_log().splitlines())
 
+    def get(self, path):
+        """Status and body of an answer of the daemon's HTTP server."""
+        listening = r'module=http msg="?listening"? .*port=([0-9]+)'
+        self.await_(lambda: re.search(listening, self.read_log()))
+        port = re.search(listening, self.read_log())[1]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metrics(self):
+        status, text = self.get("/metrics")
+        assert status == 200
+        return exposition.parse(text)
+
     def uss_mb(self):
         lines = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
@@ -107,6 +132,7 @@ class Daemon:
 
     def kill(self):
         """As a pod dies whose node is gone; its keepalived too."""
+        self.was_killed = True
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in [self.process.pid, *map(int, children)]:
             os.kill(pid, signal.SIGKILL)
@@ -114,8 +140,12 @@ class Daemon:
         self.log.close()
 
     def stop(self):
-        self.process.terminate()
+        """Also one that has gone by itself, or was asked to: it must have done so in peace."""
+        if not self.was_killed:
+            self.process.terminate()
         self.process.wait(10)
         self.log.close()
+        if self.was_killed:
+            return
         if self.process.returncode != 0:
             raise AssertionError(f"exit code {self.process.returncode}:\n" + self.read_log())

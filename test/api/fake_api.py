@@ -8,6 +8,7 @@ against a real server; this is for what one cannot be made to do.
 import json
 import os
 import pathlib
+import re
 import socket
 import ssl
 import subprocess
@@ -61,6 +62,10 @@ def expired_line():
     return event_line("ERROR", json.loads(status_body(410, "too old resource version")))
 
 
+def is_in(namespace, obj):
+    return namespace is None or obj["metadata"].get("namespace") == namespace
+
+
 class Store:
     """Objects, and every change to them, numbered as the API numbers them."""
 
@@ -77,11 +82,11 @@ class Store:
         self.history.append((self.version, kind, event_type, json.loads(json.dumps(obj))))
         self.changed.notify_all()
 
-    def put(self, kind, name, labels=None, **members):
+    def put(self, kind, name, labels=None, namespace="shop", **members):
         with self.changed:
             known = self.objects[kind]
             event_type = "MODIFIED" if name in known else "ADDED"
-            known[name] = {"metadata": {"namespace": "shop", "name": name, "labels": labels or {}}, **members}
+            known[name] = {"metadata": {"namespace": namespace, "name": name, "labels": labels or {}}, **members}
             self._note(kind, event_type, known[name])
 
     def service(self, name, port):
@@ -131,25 +136,27 @@ class Handler(BaseHTTPRequestHandler):
         api = self.server.api
         url = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        if url.path not in KINDS:
+        found = re.fullmatch(r"(/.*)/namespaces/([^/]+)(/[a-z]+)", url.path)
+        path, namespace = (found[1] + found[3], found[2]) if found else (url.path, None)
+        if path not in KINDS:
             self.answer(404, status_body(404, "the server could not find the requested resource"))
             return
-        kind, version = KINDS[url.path]
+        kind, version = KINDS[path]
         on = "watch" if query.get("watch") else "page" if query.get("continue") else "list"
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         with api.store.changed:
             api.requests.append((on, kind, time.monotonic(), query))
             api.store.changed.notify_all()
-        if token not in api.tokens:
+        if token not in api.tokens and not self.connection.getpeercert():
             self.answer(401, status_body(401, "Unauthorized"))
             return
         fault = api.take_fault(on, kind)
         if fault and fault.status:
             self.answer(fault.status, fault.text or status_body(fault.status, "a fault"), fault.headers)
         elif on == "watch":
-            self.watch(kind, version, query, fault)
+            self.watch(kind, version, query, fault, namespace)
         else:
-            self.list(kind, version, query, fault)
+            self.list(kind, version, query, fault, namespace)
 
     def answer(self, status, text, headers=None, cut=None):
         data = text if isinstance(text, bytes) else text.encode()
@@ -163,14 +170,15 @@ class Handler(BaseHTTPRequestHandler):
         if cut is not None:
             self.close_connection = True
 
-    def list(self, kind, version, query, fault):
+    def list(self, kind, version, query, fault, namespace):
         api, store = self.server.api, self.server.api.store
         with store.changed:
             if "continue" in query:
                 snapshot, at = query["continue"].split("/+ ")
             else:
                 snapshot, at = str(len(api.snapshots)), 0
-                items = [dict(store.objects[kind][name]) for name in sorted(store.objects[kind])]
+                items = [dict(store.objects[kind][name]) for name in sorted(store.objects[kind])
+                         if is_in(namespace, store.objects[kind][name])]
                 api.snapshots[snapshot] = (store.version, items)
         list_version, items = api.snapshots[snapshot]
         start, end = int(at), int(at) + int(query["limit"])
@@ -187,7 +195,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
-    def watch(self, kind, version, query, fault):
+    def watch(self, kind, version, query, fault, namespace):
         api, store = self.server.api, self.server.api.store
         at = int(query["resourceVersion"])
         deadline = time.monotonic() + int(query["timeoutSeconds"])
@@ -221,7 +229,8 @@ class Handler(BaseHTTPRequestHandler):
                 if not news:
                     store.changed.wait(min(0.5, max(0, deadline - time.monotonic())))
             for number, _, event_type, obj in news:
-                self.chunk(event_line(event_type, {"kind": kind, "apiVersion": version, **obj}))
+                if is_in(namespace, obj) or event_type == "BOOKMARK":
+                    self.chunk(event_line(event_type, {"kind": kind, "apiVersion": version, **obj}))
                 at = number
             if news:
                 with store.changed:
@@ -361,6 +370,10 @@ def make_certificates(directory):
     (directory / "san").write_text("subjectAltName=IP:127.0.0.1\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
             "-days", "2", "-extfile", "san", "-out", "server.crt")
+    openssl("req", *key, "-keyout", "client.key", "-out", "client.csr", "-subj", "/CN=coracle")
+    openssl("x509", "-req", "-in", "client.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-days", "2", "-out", "client.crt")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(directory / "ca.crt")
     context.load_cert_chain(directory / "server.crt", directory / "server.key")
     return context

@@ -1,28 +1,37 @@
 """The real `coracle controller` with the API as its source: from a Service's creation to keepalived's reload, and
 what stays when the API goes."""
 
+import base64
+import json
+import pathlib
 import statistics
 import sys
 import tempfile
 import time
 import unittest
 
-from daemon import Daemon, Programs
+import exposition
+from daemon import Daemon, Programs, PATIENCE_S
 from fake_api import FakeApi
 
 PROGRAMS = Programs(*(sys.argv.pop(1) for _ in range(3)))
 CHANGES = 20
 
 
-def put_service(api, name, address=None):
+def put_service(api, name, address=None, namespace="shop"):
     status = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "Proxy"}]} if address else {}}
-    api.store.put("Service", name, status=status,
+    api.store.put("Service", name, status=status, namespace=namespace,
                   spec={"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "ports": [{"port": 80}]})
 
 
-def put_slice(api, name, *addresses):
-    api.store.put("EndpointSlice", f"{name}-1", labels={"kubernetes.io/service-name": name}, addressType="IPv4",
-                  ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
+def put_slice(api, name, *addresses, namespace="shop"):
+    api.store.put("EndpointSlice", f"{name}-1", namespace=namespace, labels={"kubernetes.io/service-name": name},
+                  addressType="IPv4", ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
+
+
+def daemon_of(api, directory, config=""):
+    return Daemon(PROGRAMS, directory, f"https://127.0.0.1:{api.client_port}", api.token_file, api.ca_file,
+                  config=config)
 
 
 class TestDaemon(unittest.TestCase):
@@ -33,8 +42,7 @@ class TestDaemon(unittest.TestCase):
             put_service(self.api, f"web-{i}", f"10.1.1.{i}")
             put_slice(self.api, f"web-{i}", f"172.16.1.{i}", f"172.16.2.{i}")
         self.api.start()
-        self.daemon = Daemon(PROGRAMS, self.directory.name, f"https://127.0.0.1:{self.api.client_port}",
-                             self.api.token_file, self.api.ca_file)
+        self.daemon = daemon_of(self.api, self.directory.name)
 
     def tearDown(self):
         self.daemon.stop()
@@ -66,6 +74,7 @@ class TestDaemon(unittest.TestCase):
         time.sleep(1)
         self.assertEqual(daemon.config(), before)
         self.assertTrue(daemon.status()["synced"])
+        self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
         api.start()
         api.store.delete("Service", "last")
         daemon.await_config(lambda text: "virtual_server 10.1.1.98 80" not in text)
@@ -88,6 +97,177 @@ class TestDaemon(unittest.TestCase):
         time.sleep(0.5)
         self.assertEqual(len(daemon.hups()), told, "reloaded although nothing had changed")
         print(f"50 changes in a burst: {told} reloads")
+
+    def test_metrics_and_readiness_tell_what_happens(self):
+        daemon, api = self.daemon, self.api
+        daemon.await_config(lambda text: text.count("virtual_server ") == 10)
+        before = daemon.metrics()
+        self.assertEqual(before["coracle_synced"], 1)
+        self.assertEqual(before["coracle_leader"], 0)
+        self.assertEqual(before["coracle_virtual_servers"], 10)
+        self.assertEqual(before["coracle_keepalived_starts_total"], 1)
+        self.assertGreaterEqual(before['coracle_api_requests_total{code="200"}'], 2)
+        self.assertLess(before['coracle_sync_age_seconds{resource="services"}'], PATIENCE_S)
+
+        put_slice(api, "web-1", "172.16.1.1", "172.16.5.1")
+        daemon.await_config(lambda text: "172.16.5.1" in text)
+        daemon.await_(lambda: daemon.metrics()["coracle_keepalived_reloads_total"] == 1)
+        after = daemon.metrics()
+        self.assertEqual(after['coracle_watch_events_total{resource="endpointslices"}'], 1)
+        self.assertGreater(after["coracle_reconcile_duration_seconds_count"],
+                           before["coracle_reconcile_duration_seconds_count"])
+        self.assertNotEqual(after["coracle_plan_fingerprint"], before["coracle_plan_fingerprint"])
+
+        api.fail(on="watch", kind="Service", status=500)
+        api.end_watches.set()
+        daemon.await_(lambda: daemon.metrics()[
+            'coracle_watch_restarts_total{resource="services",reason="server_error"}'] >= 1)
+        api.end_watches.clear()
+        self.assertGreaterEqual(daemon.metrics()['coracle_api_requests_total{code="500"}'], 1)
+
+        status, text = daemon.get("/metrics")
+        self.assertEqual(status, 200)
+        print("promtool " + ("agrees" if exposition.check_with_promtool(text) else "is not there"))
+        for line in ("[+]synced ok", "[+]keepalived ok"):
+            self.assertIn(line, daemon.get("/readyz")[1])
+        if not pathlib.Path("/proc/net/ip_vs").exists():
+            daemon.await_(lambda: daemon.get("/readyz")[0] == 503)
+            self.assertIn("[-]table: the kernel's IPVS table cannot be read", daemon.get("/readyz")[1])
+        self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
+        self.assertEqual(daemon.get("/")[0], 404)
+
+
+def kubeconfig(api, user):
+    """YAML is a superset of JSON."""
+    return json.dumps({
+        "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+        "contexts": [{"name": "lab", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{api.client_port}",
+                                               "certificate-authority": "ca.crt"}}],
+        "users": [{"name": "u", "user": user}]})
+
+
+class TestKubeconfig(unittest.TestCase):
+    def reaches_the_api(self, user_of):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            put_service(api, "web", "10.1.1.1")
+            put_slice(api, "web", "172.16.1.1")
+            api.start()
+            path = pathlib.Path(directory)
+            (path / "kubeconfig").write_text(kubeconfig(api, user_of(api, path)))
+            daemon = Daemon(PROGRAMS, directory, flags=["--kubeconfig", "kubeconfig"])
+            try:
+                daemon.await_config(lambda text: "real_server 172.16.1.1 8080" in text)
+            finally:
+                daemon.stop()
+                api.stop()
+
+    def test_client_certificate_in_the_file(self):
+        def user(api, path):
+            api.tokens.clear()
+            return {f"client-{word}-data": base64.b64encode((path / f"client.{ending}").read_bytes()).decode()
+                    for word, ending in (("certificate", "crt"), ("key", "key"))}
+        self.reaches_the_api(user)
+
+    def test_client_certificate_beside_the_file(self):
+        def user(api, _):
+            api.tokens.clear()
+            return {"client-certificate": "client.crt", "client-key": "client.key"}
+        self.reaches_the_api(user)
+
+    def test_token(self):
+        self.reaches_the_api(lambda *_: {"token": "token-1"})
+
+    def test_exec_plugin_is_refused(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            (pathlib.Path(directory) / "kubeconfig").write_text(kubeconfig(api, {"exec": {"command": "aws"}}))
+            daemon = Daemon(PROGRAMS, directory, flags=["--kubeconfig", "kubeconfig"])
+            self.assertEqual(daemon.process.wait(10), 2)
+            self.assertIn("exec plugins are not run by a daemon", daemon.read_log())
+            daemon.log.close()
+
+
+class TestNamespaces(unittest.TestCase):
+    def test_lists_of_one_namespace_leave_the_others_alone(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            for i, namespace in enumerate(["shop", "bank", "foreign"], 1):
+                put_service(api, namespace, f"10.1.1.{i}", namespace=namespace)
+                put_slice(api, namespace, f"172.16.1.{i}", namespace=namespace)
+            api.start()
+            daemon = daemon_of(api, directory, "namespaces: [shop, bank]\n")
+            try:
+                daemon.await_config(lambda text: text.count("real_server ") == 2)
+                self.assertNotIn("172.16.1.3", daemon.config())
+                put_slice(api, "bank", "172.16.2.2", namespace="bank")
+                daemon.await_config(lambda text: "172.16.2.2" in text and "172.16.1.1" in text)
+
+                lists = daemon.metrics()['coracle_lists_total{resource="endpointslices"}']
+                self.assertEqual(lists, 2)
+                api.store.compact()  # so that each watch begins with a list again
+                api.stop()
+                put_slice(api, "shop", namespace="shop")
+                api.store.delete("Service", "bank")
+                api.store.compact()
+                api.start()
+                put_slice(api, "shop", "172.16.3.1", namespace="shop")
+                daemon.await_config(lambda text: text.count("virtual_server ") == 1 and "172.16.3.1" in text)
+                daemon.await_(lambda: daemon.metrics()['coracle_lists_total{resource="services"}'] >= 4)
+                self.assertEqual(daemon.config().count("real_server "), 1)
+            finally:
+                daemon.stop()
+                api.stop()
+
+
+class TestFuse(unittest.TestCase):
+    def test_list_without_endpoints_is_followed_when_it_lasts(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            for i in range(1, 5):
+                put_service(api, f"web-{i}", f"10.1.1.{i}")
+                put_slice(api, f"web-{i}", f"172.16.1.{i}")
+            api.start()
+            daemon = daemon_of(api, directory, "maxRemovalPercent: 50\nmaxRemovalHold: 3\n")
+            try:
+                daemon.await_config(lambda text: text.count("real_server ") == 4)
+                for i in range(1, 5):
+                    put_slice(api, f"web-{i}")
+                daemon.await_(lambda: daemon.metrics()["coracle_fuse_blown"] == 1)
+                for i in range(1, 5):
+                    put_slice(api, f"web-{i}", f"172.16.1.{i}")
+                daemon.await_(lambda: daemon.metrics()["coracle_fuse_blown"] == 0)
+                self.assertEqual(daemon.config().count("real_server "), 4)
+
+                for i in range(1, 5):
+                    put_slice(api, f"web-{i}")
+                daemon.await_(lambda: daemon.metrics()["coracle_fuse_trips_total"] == 2)
+                self.assertEqual(daemon.config().count("real_server "), 4)
+                took = daemon.await_config(lambda text: "real_server " not in text)
+                print(f"the fuse held for {took:.1f} s")
+                self.assertGreater(took, 2)
+            finally:
+                daemon.stop()
+                api.stop()
+
+
+class TestUnreachable(unittest.TestCase):
+    def test_pod_lives_and_is_not_ready_without_the_api(self):
+        with tempfile.TemporaryDirectory() as directory:
+            api = FakeApi(directory)
+            api.start()
+            api.stop()
+            daemon = daemon_of(api, directory)
+            try:
+                self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
+                status, text = daemon.get("/readyz")
+                self.assertEqual(status, 503)
+                self.assertIn("[-]synced: ", text)
+                self.assertIn("[-]keepalived: ", text)
+                daemon.await_(lambda: daemon.metrics().get('coracle_api_requests_total{code="none"}', 0) >= 1)
+            finally:
+                daemon.stop()
 
 
 if __name__ == "__main__":

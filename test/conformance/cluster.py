@@ -46,6 +46,7 @@ class Cluster:
         self.ca_file = self.directory / "ca.crt"
         self.audit_file = self.directory / "audit.log"
         self.processes = {}
+        self.restarts = 0
         self.api = None
 
     def start(self):
@@ -84,6 +85,7 @@ class Cluster:
 
     def start_apiserver(self):
         """Also after it was killed: at the same address, with what etcd holds."""
+        self.restarts += self.api is not None
         self.run("kube-apiserver",
                  f"--etcd-servers=http://127.0.0.1:{self.etcd_port}", "--etcd-compaction-interval=0",
                  "--bind-address=127.0.0.1", f"--secure-port={self.port}", "--endpoint-reconciler-type=none",

@@ -82,6 +82,7 @@ class Follow(ConformanceTest):
         self.addCleanup(proxy.stop)
         daemon = self.start_daemon(url=proxy.url)
         self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1}})
+        self.settle(daemon)
         proxy.close()
         shop.change_slice("web", "172.16.0.2")
         shop.service("new", ["10.1.0.2"])
@@ -93,8 +94,7 @@ class Follow(ConformanceTest):
         self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.2", 8080): 1},
                                     ("10.1.0.2", 80): {("172.16.0.3", 8080): 1}})
         self.assertTrue(daemon.logged("reason=expired"), daemon.read_log())
-        for resource in ("services", "endpointslices"):
-            self.assertEqual(len(self.lists(resource, before)), 1, resource)
+        self.assert_listed(1, before)
 
     def test_broken_watches_resume_without_a_list(self):
         shop = self.shop
@@ -104,12 +104,12 @@ class Follow(ConformanceTest):
         self.addCleanup(proxy.stop)
         daemon = self.start_daemon(url=proxy.url)
         self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1}})
+        settled = self.settle(daemon)
         for i in range(2, 7):
             proxy.cut()
             shop.change_slice("web", f"172.16.0.{i}")
             self.await_servers(daemon, {("10.1.0.1", 80): {(f"172.16.0.{i}", 8080): 1}})
-        for resource in ("services", "endpointslices"):
-            self.assertEqual(len(self.lists(resource)), 1, resource)
+        self.assert_listed(0, settled)
 
     @unittest.skipUnless(LONG, "takes over a minute: --long")
     def test_watch_resumes_from_its_bookmark(self):

@@ -109,6 +109,29 @@ void expect_addresses(const char *config, const char *objects, const char *expec
         expect_told_addresses(config, objects, PLAN_ADDRESSES_ALLOCATE, expected);
 }
 
+static void tell_assignment(const struct assignment *a, struct strbuf *out)
+{
+        char text[ADDR_TEXT_SIZE];
+
+        if (!a->n_addrs)
+                assert_int_equal(strbuf_printf(out, "- %s/%s\n", a->namespace, a->name), 0);
+        for (size_t i = 0; i < a->n_addrs; i++)
+                assert_int_equal(
+                    strbuf_printf(out, "%s %s/%s\n", addr_format(&a->addrs[i], text), a->namespace, a->name),
+                    0);
+}
+
+void expect_assignments(const char *config, const char *objects, const char *expected)
+{
+        _cleanup_plan_ struct plan *plan = plan_of(config, objects, PLAN_ADDRESSES_ASSIGN);
+        struct strbuf text = {0};
+
+        for (size_t i = 0; i < plan->n_assignments; i++)
+                tell_assignment(&plan->assignments[i], &text);
+        tell_problems(plan, &text);
+        expect_text(&text, expected);
+}
+
 void expect_status_addresses(const char *config, const char *objects, const char *expected)
 {
         expect_told_addresses(config, objects, PLAN_ADDRESSES_STATUS, expected);

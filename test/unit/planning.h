@@ -44,6 +44,10 @@ struct plan *plan_of(const char *config, const char *objects, enum plan_addresse
 void expect_addresses(const char *config, const char *objects, const char *expected);
 void expect_status_addresses(const char *config, const char *objects, const char *expected);
 
+/* What the leader writes, and what could not be done. "10.1.1.1 shop/web\n", and without an address where a
+ * status is to be emptied: "- shop/web\n" */
+void expect_assignments(const char *config, const char *objects, const char *expected);
+
 /* The virtual servers, with "*0" behind servers that drain, and the problems:
  *   "10.1.1.1 TCP 80 shop/web rr nat tcp: 172.16.1.1:8080 172.16.1.2:8080*0\n" */
 void expect_servers(const char *config, const char *objects, const char *expected);

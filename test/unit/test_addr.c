@@ -3,7 +3,6 @@
 #include "unit.h"
 
 #include <errno.h>
-
 #include <string.h>
 
 static void ipv4_and_ipv6_survive_a_round_trip(void **state)

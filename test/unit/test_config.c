@@ -23,7 +23,10 @@ static const char everything[] =
     "defaults:\n"
     "  forwarding: tunnel\n"
     "  scheduler: wlc\n"
-    "  healthCheck: {type: \"http:/healthz\", interval: 0.2, timeout: 1.5, retries: 3}\n";
+    "  healthCheck: {type: \"http:/healthz\", interval: 0.2, timeout: 1.5, retries: 3}\n"
+    "namespaces: [shop, kube-system]\n"
+    "maxRemovalPercent: 60\n"
+    "maxRemovalHold: 90\n";
 
 static const char *text_of(const struct prefix *prefix)
 {
@@ -58,6 +61,10 @@ static void every_key_is_read(void **state)
         assert_int_equal(config->default_health_check.type, HEALTH_CHECK_HTTP);
         assert_string_equal(config->default_health_check.path, "/healthz");
         assert_int_equal(config->default_health_check.interval_ms, 200);
+        assert_int_equal(config->n_namespaces, 2);
+        assert_string_equal(config->namespaces[1], "kube-system");
+        assert_int_equal(config->max_removal_percent, 60);
+        assert_int_equal(config->max_removal_hold_ms, 90000);
         assert_int_equal(config->default_health_check.timeout_ms, 1500);
         assert_int_equal(config->default_health_check.retries, 3);
 }
@@ -107,7 +114,8 @@ static void unknown_key_is_named_with_its_line_and_the_known_ones(void **state)
 {
         static const struct bad bad[] = {
             {SITE "poools: 1\n", "coracle.yaml:3",
-             "unknown key 'poools' (known here: loadBalancerClass, pools, bgp, defaults)"},
+             "unknown key 'poools' (known here: loadBalancerClass, pools, bgp, defaults, namespaces, "
+             "maxRemovalPercent, maxRemovalHold)"},
             {SITE "defaults:\n  forwarding: nat\n  sheduler: rr\n", "coracle.yaml:5",
              "unknown key 'sheduler' (known here: forwarding, scheduler, healthCheck)"},
             {SITE "defaults:\n  healthCheck:\n    typ: tcp\n", "coracle.yaml:5",
@@ -238,6 +246,40 @@ static void prefixes_that_overlap_are_refused(void **state)
         assert_int_equal(neighbors->pools[0].n_prefixes, 2);
 }
 
+static void namespaces_are_names_and_given_once(void **state)
+{
+        static const struct bad bad[] = {
+            {SITE "namespaces: []\n", "coracle.yaml:3",
+             "namespaces must be a list with at least one element"},
+            {SITE "namespaces: shop\n", "coracle.yaml:3", "namespaces must be a list"},
+            {SITE "namespaces: [Shop]\n", "coracle.yaml:3", "namespaces must be names of namespaces"},
+            {SITE "namespaces: [a/b]\n", "coracle.yaml:3", "namespaces must be names of namespaces"},
+            {SITE "namespaces: [-a]\n", "coracle.yaml:3", "namespaces must be names of namespaces"},
+            {SITE "namespaces: [7]\n", "coracle.yaml:3", "namespaces must be names of namespaces"},
+            {SITE "namespaces: [a, b, a]\n", "coracle.yaml:3", "namespaces: a is given twice"},
+        };
+
+        (void)state;
+        EXPECT_ERRORS(bad);
+}
+
+static void fuse_has_a_share_and_a_time(void **state)
+{
+        static const struct bad bad[] = {
+            {SITE "maxRemovalPercent: 0\n", "coracle.yaml:3",
+             "maxRemovalPercent must be an integer from 1 to 99"},
+            {SITE "maxRemovalPercent: 100\n", "coracle.yaml:3",
+             "maxRemovalPercent must be an integer from 1 to 99"},
+            {SITE "maxRemovalHold: 0\n", "coracle.yaml:3", "maxRemovalHold must be a number of seconds"},
+        };
+        _cleanup_config_ struct config *config = config_of(SITE);
+
+        (void)state;
+        EXPECT_ERRORS(bad);
+        assert_int_equal(config->max_removal_percent, 0);
+        assert_int_equal(config->max_removal_hold_ms, 300000);
+}
+
 static void text_that_is_no_single_document_is_refused(void **state)
 {
         static const struct bad bad[] = {
@@ -300,6 +342,8 @@ int main(void)
             cmocka_unit_test(impossible_value_is_named_with_its_line),
             cmocka_unit_test(announced_length_shorter_than_a_pool_is_refused),
             cmocka_unit_test(prefixes_that_overlap_are_refused),
+            cmocka_unit_test(namespaces_are_names_and_given_once),
+            cmocka_unit_test(fuse_has_a_share_and_a_time),
             cmocka_unit_test(text_that_is_no_single_document_is_refused),
             cmocka_unit_test(address_is_looked_for_in_every_pool),
             cmocka_unit_test(health_check_that_is_wrong_leaves_the_old_one),

@@ -60,9 +60,11 @@ static void expect_problem(const struct rendering *r, size_t i, const char *serv
 
 /* ---- the shipped templates ---- */
 
-#define SHIPPED_HEAD                                                         \
-        "# Made by coracle from templates/ipvs.conf: edit that, not this.\n" \
-        "global_defs {\n    # A keepalived that was killed leaves its table behind.\n    lvs_flush\n"
+#define SHIPPED_HEAD                                                                                      \
+        "# Made by coracle from templates/ipvs.conf: edit that, not this.\n"                              \
+        "global_defs {\n    # A keepalived that was killed leaves its table behind.\n    lvs_flush\n"     \
+        "    # No scripts are run; keepalived warns at every reload if it finds nobody to run them as.\n" \
+        "    script_user root\n"
 
 static void shipped_templates_render_nat_with_a_tcp_check(void **state)
 {
@@ -377,7 +379,7 @@ static void fifo_with_a_blank_in_its_path_is_refused(void **state)
         (void)state;
         add_shipped_templates(&r.templates);
         assert_int_equal(render(&r, "", &(struct ipvs_config_request){.notify_fifo = "/run/a b"}), -EINVAL);
-        assert_string_equal(r.error.where, "ipvs.conf:7");
+        assert_string_equal(r.error.where, "ipvs.conf:9");
 }
 
 static void templates_are_found_by_name(void **state)

@@ -1,6 +1,12 @@
 #include "io/kube_config.h"
 
+#include "base/strbuf.h"
+#include "base/fileio.h"
 #include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static int in_cluster(const char *host, const char *port, struct kube_config *config)
 {
@@ -94,6 +100,63 @@ static void token_is_not_sent_in_the_clear(void **state)
         assert_true(kube_config_explicit("http://10.0.0.1", "t", NULL, &config, &error) < 0);
 }
 
+static void write_kubeconfig(const char *path, const char *server, const char *user)
+{
+        FILE *file = fopen(path, "we");
+
+        assert_non_null(file);
+        assert_true(
+            fprintf(file,
+                    "current-context: a\n"
+                    "contexts: [{name: a, context: {cluster: a, user: a}}]\n"
+                    "clusters: [{name: a, cluster: {server: \"%s\", certificate-authority: ca.crt}}]\n"
+                    "users: [{name: a, user: {%s}}]\n",
+                    server, user) > 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+static void expect_content(const char *path, const char *content)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+        struct error error;
+
+        assert_int_equal(file_read(path, 1000, &text, &error), 0);
+        assert_string_equal(text.text, content);
+}
+
+static void kubeconfig_with_data_keeps_it_in_memory(void **state)
+{
+        char directory[] = "/tmp/coracle-test.XXXXXX", path[64], ca_path[64], kept[64];
+        struct kube_config config = {0};
+        struct error error;
+
+        (void)state;
+        assert_non_null(mkdtemp(directory));
+        (void)snprintf(path, sizeof(path), "%s/config", directory);
+        (void)snprintf(ca_path, sizeof(ca_path), "%s/ca.crt", directory);
+        write_kubeconfig(path, "https://192.0.2.1:6443/",
+                         "client-certificate-data: Y2VydA==, client-key-data: a2V5, token: secret");
+        assert_int_equal(kube_config_from_file(path, &config, &error), 0);
+        assert_string_equal(config.server, "https://192.0.2.1:6443");
+        assert_string_equal(config.ca_file, ca_path);
+        for (int i = 0; i < 2; i++) { /* each time from its beginning */
+                expect_content(config.certificate_file, "cert");
+                expect_content(config.key_file, "key");
+                expect_content(config.token_file, "secret");
+        }
+        (void)snprintf(kept, sizeof(kept), "%s", config.key_file);
+        kube_config_clear(&config);
+        assert_int_equal(access(kept, F_OK), -1);
+
+        write_kubeconfig(path, "http://192.0.2.1", "token: secret");
+        assert_true(kube_config_from_file(path, &config, &error) < 0);
+        assert_non_null(strstr(error.what, "only sent by https"));
+        assert_int_equal(unlink(path), 0);
+        assert_true(kube_config_from_file(path, &config, &error) < 0);
+        assert_null(config.server);
+        assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -102,6 +165,7 @@ int main(void)
             cmocka_unit_test(operator_names_server_and_files),
             cmocka_unit_test(server_that_is_no_origin_is_refused),
             cmocka_unit_test(token_is_not_sent_in_the_clear),
+            cmocka_unit_test(kubeconfig_with_data_keeps_it_in_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

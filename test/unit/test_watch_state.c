@@ -219,6 +219,24 @@ static void every_reason_has_a_name(void **state)
                 assert_non_null(watch_reason_name(reason));
 }
 
+static void backoff_begins_afresh_when_a_lost_server_answers_again(void **state)
+{
+        struct watch_state watch = {0};
+        struct watch_next next = {0};
+
+        (void)state;
+        for (int i = 0; i < 20; i++)
+                next = watch_state_ended(&watch, &(struct watch_end){.retry_after_ms = -1}, UINT32_MAX);
+        assert_true(next.delay_ms > 20000);
+        next = watch_state_ended(
+            &watch, &(struct watch_end){.status = 403, .complete = true, .retry_after_ms = -1}, UINT32_MAX);
+        assert_int_equal(next.reason, WATCH_REASON_FORBIDDEN);
+        assert_true(next.delay_ms <= BACKOFF_FIRST_MS);
+        next = watch_state_ended(
+            &watch, &(struct watch_end){.status = 403, .complete = true, .retry_after_ms = -1}, UINT32_MAX);
+        assert_true(next.delay_ms > BACKOFF_FIRST_MS);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -233,6 +251,7 @@ int main(void)
             cmocka_unit_test(server_is_given_the_time_it_asks_for),
             cmocka_unit_test(relist_that_is_due_begins_a_list),
             cmocka_unit_test(every_reason_has_a_name),
+            cmocka_unit_test(backoff_begins_afresh_when_a_lost_server_answers_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,195 @@
+#include "core/metrics.h"
+
+#include "planning.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct metrics_histogram no_reconcile;
+static const struct routes no_routes;
+
+static const struct metrics empty = {
+    .version = "0.1.0", .started_ms = 1700000000250, .reconcile = &no_reconcile, .routes = &no_routes};
+
+static void expect_line(const struct metrics *metrics, const char *line)
+{
+        _cleanup_strbuf_ struct strbuf text = {0}, wanted = {0};
+
+        assert_int_equal(metrics_format(metrics, &text), 0);
+        assert_int_equal(strbuf_printf(&wanted, "\n%s\n", line), 0);
+        if (!strstr(text.text, wanted.text))
+                fail_msg("lacks %s in\n%s", line, text.text);
+}
+
+static void expect_no(const struct metrics *metrics, const char *part)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+
+        assert_int_equal(metrics_format(metrics, &text), 0);
+        assert_null(strstr(text.text, part));
+}
+
+static void daemon_that_has_just_begun_tells_what_it_knows(void **state)
+{
+        (void)state;
+        expect_line(&empty, "coracle_build_info{version=\"0.1.0\"} 1");
+        expect_line(&empty, "coracle_start_time_seconds 1700000000.250");
+        expect_line(&empty, "# TYPE coracle_synced gauge\ncoracle_synced 0");
+        expect_line(&empty, "coracle_plan_fingerprint 2166136261");
+        expect_line(&empty, "coracle_announcer_connected 0");
+        expect_no(&empty, "coracle_table_fingerprint");
+        expect_no(&empty, "coracle_real_servers");
+        expect_no(&empty, "coracle_sync_age");
+        expect_no(&empty, "coracle_api_requests");
+}
+
+/* What the format asks for; promtool has the last word, in test/api. */
+static void every_sample_follows_its_help_and_type(void **state)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+        char family[128] = "", *save = NULL;
+        size_t samples = 0;
+
+        (void)state;
+        assert_int_equal(metrics_format(&empty, &text), 0);
+        assert_int_equal(text.text[text.length - 1], '\n');
+        for (char *line = strtok_r(text.text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                if (strncmp(line, "# HELP ", 7) == 0) {
+                        assert_int_equal(sscanf(line, "# HELP %127s ", family), 1);
+                        continue;
+                }
+                if (strncmp(line, "# TYPE ", 7) == 0) {
+                        assert_memory_equal(line + 7, family, strlen(family));
+                        if (strstr(line, " counter"))
+                                assert_string_equal(family + strlen(family) - 6, "_total");
+                        else
+                                assert_null(strstr(family, "_total"));
+                        continue;
+                }
+                assert_memory_equal(line, family, strlen(family));
+                samples++;
+        }
+        assert_true(samples > 30);
+}
+
+static void durations_fall_into_cumulative_buckets(void **state)
+{
+        struct metrics_histogram histogram = {0};
+        struct metrics metrics = empty;
+
+        (void)state;
+        metrics_observe(&histogram, 0.001);
+        metrics_observe(&histogram, 0.02);
+        metrics_observe(&histogram, 10);
+        metrics_observe(&histogram, -1);
+        metrics.reconcile = &histogram;
+        expect_line(&metrics, "coracle_reconcile_duration_seconds_bucket{le=\"0.001\"} 2\n"
+                              "coracle_reconcile_duration_seconds_bucket{le=\"0.005\"} 2\n"
+                              "coracle_reconcile_duration_seconds_bucket{le=\"0.025\"} 3\n"
+                              "coracle_reconcile_duration_seconds_bucket{le=\"0.1\"} 3\n"
+                              "coracle_reconcile_duration_seconds_bucket{le=\"0.5\"} 3\n"
+                              "coracle_reconcile_duration_seconds_bucket{le=\"2.5\"} 3\n"
+                              "coracle_reconcile_duration_seconds_bucket{le=\"+Inf\"} 4\n"
+                              "coracle_reconcile_duration_seconds_sum 10.021000\n"
+                              "coracle_reconcile_duration_seconds_count 4");
+}
+
+static void api_is_told_by_resource_reason_and_code(void **state)
+{
+        struct metrics_watch watches[KUBE_KIND_COUNT] = {
+            [KUBE_KIND_SERVICE] = {.lists = 2, .contact_age_ms = 1250, .list_age_ms = 61007},
+            [KUBE_KIND_ENDPOINT_SLICE] = {.events = 9, .contact_age_ms = -1, .list_age_ms = -1}};
+        uint64_t answers[METRICS_CODES] = {[0] = 3, [200] = 7, [410] = 1};
+        struct metrics metrics = empty;
+
+        (void)state;
+        watches[KUBE_KIND_SERVICE].restarts[WATCH_REASON_EXPIRED] = 4;
+        metrics.watches = watches;
+        metrics.api_answers = answers;
+        expect_line(&metrics, "coracle_lists_total{resource=\"services\"} 2");
+        expect_line(&metrics, "coracle_watch_events_total{resource=\"endpointslices\"} 9");
+        expect_line(&metrics, "coracle_watch_restarts_total{resource=\"services\",reason=\"expired\"} 4");
+        expect_line(&metrics, "coracle_sync_age_seconds{resource=\"services\"} 1.250");
+        expect_line(&metrics, "coracle_list_age_seconds{resource=\"services\"} 61.007");
+        expect_line(&metrics, "coracle_api_requests_total{code=\"none\"} 3\n"
+                              "coracle_api_requests_total{code=\"200\"} 7\n"
+                              "coracle_api_requests_total{code=\"410\"} 1");
+        expect_no(&metrics, "sync_age_seconds{resource=\"endpointslices\"}");
+        expect_no(&metrics, "reason=\"progress\"");
+}
+
+static void real_servers_of_all_vips_of_a_service_add_up(void **state)
+{
+        _cleanup_plan_ struct plan *plan = plan_of(SITE,
+                                                   PLAIN("api") SLICE("api-1", "api", READY("172.16.2.1"))
+                                                       WITH_SPEC("web", ", ipFamilies: [IPv4, IPv6]")
+                                                           SLICE("web-1", "web", READY("172.16.1.1")),
+                                                   PLAN_ADDRESSES_ALLOCATE);
+        struct ipvs_vip_state states[3] = {{0}};
+        struct metrics metrics = empty;
+
+        (void)state;
+        assert_int_equal(plan->n_vips, 3);
+        for (size_t i = 0; i < plan->n_vips; i++)
+                if (strcmp(plan->services[plan->vips[i].service].name, "shop/web") == 0)
+                        states[i] = (struct ipvs_vip_state){.up = 2, .draining = 1};
+                else
+                        states[i].down = 5;
+        metrics.plan = plan;
+        metrics.states = states;
+        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"api\",state=\"up\"} 0\n"
+                              "coracle_real_servers{namespace=\"shop\",service=\"web\",state=\"up\"} 4");
+        expect_line(&metrics,
+                    "coracle_real_servers{namespace=\"shop\",service=\"web\",state=\"draining\"} 2");
+        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"api\",state=\"down\"} 5");
+        expect_line(&metrics, "coracle_virtual_servers 2");
+}
+
+static void routes_are_counted_by_what_keeps_them(void **state)
+{
+        struct route list[] = {{.state = ROUTE_ANNOUNCED},
+                               {.state = ROUTE_NO_REAL_SERVER},
+                               {.state = ROUTE_NO_REAL_SERVER},
+                               {.state = ROUTE_HELD_DOWN}};
+        const struct routes routes = {list, sizeof(list) / sizeof(*list)};
+        const struct announce_report report = {.neighbors = 2, .neighbors_up = 1};
+        struct metrics metrics = empty;
+
+        (void)state;
+        metrics.routes = &routes;
+        metrics.report = &report;
+        expect_line(&metrics, "coracle_vips_announced 1");
+        expect_line(&metrics, "coracle_vips_withheld{reason=\"no-real-server\"} 2");
+        expect_line(&metrics, "coracle_vips_withheld{reason=\"held-down\"} 1");
+        expect_line(&metrics, "coracle_vips_withheld{reason=\"unsynced\"} 0");
+        expect_line(&metrics, "coracle_announcer_connected 1");
+        expect_line(&metrics, "coracle_bgp_sessions 2");
+        expect_line(&metrics, "coracle_bgp_sessions_up 1");
+}
+
+static void label_values_are_escaped(void **state)
+{
+        struct metrics metrics = empty;
+        _cleanup_strbuf_ struct strbuf text = {0};
+
+        (void)state;
+        metrics.version = "a\\b\"c\nd";
+        assert_int_equal(metrics_format(&metrics, &text), 0);
+        assert_non_null(strstr(text.text, "coracle_build_info{version=\"a\\\\b\\\"c\\nd\"} 1\n"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(daemon_that_has_just_begun_tells_what_it_knows),
+            cmocka_unit_test(every_sample_follows_its_help_and_type),
+            cmocka_unit_test(durations_fall_into_cumulative_buckets),
+            cmocka_unit_test(api_is_told_by_resource_reason_and_code),
+            cmocka_unit_test(real_servers_of_all_vips_of_a_service_add_up),
+            cmocka_unit_test(routes_are_counted_by_what_keeps_them),
+            cmocka_unit_test(label_values_are_escaped),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

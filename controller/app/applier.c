@@ -184,6 +184,11 @@ const struct plan *applier_plan(const struct applier *applier)
         return applier->plan;
 }
 
+const struct plan *applier_candidate(const struct applier *applier)
+{
+        return applier->candidate.plan;
+}
+
 unsigned long applier_failures(const struct applier *applier)
 {
         return applier->failures;

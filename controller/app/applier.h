@@ -36,6 +36,10 @@ void applier_validated(struct applier *applier, bool accepted, const char *repor
  * the next `applied`. */
 const struct plan *applier_plan(const struct applier *applier);
 
+/* The plan that keepalived is being asked about, and will run with if it accepts; NULL if there is none.
+ * Borrowed until the next call of an applier's function. */
+const struct plan *applier_candidate(const struct applier *applier);
+
 /* How often applying has failed, since the start. */
 unsigned long applier_failures(const struct applier *applier);
 

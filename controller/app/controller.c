@@ -358,6 +358,7 @@ static int make_parts(struct controller *c, struct error *error)
 {
         const struct keepalived_listener keepalived_listener = {
             c, on_keepalived_validated, on_keepalived_running, on_keepalived_notified};
+        const struct gate_listener gate_listener = {c, on_objects_changed};
         const struct applier_listener applier_listener = {c, on_applied};
         const struct table_listener table_listener = {c, on_table_looked, on_table_remedy};
         const struct sources_listener sources_listener = {c, on_objects_changed, on_services_listed};
@@ -377,11 +378,12 @@ static int make_parts(struct controller *c, struct error *error)
                 return r;
         c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
         c->table = table_new(c->loop, "/proc/net/ip_vs", &table_listener);
-        c->gate = c->applier ? gate_new(c->loop, c->config, c->applier, on_objects_changed, c) : NULL;
-        if (!c->gate || !c->table || routes_collect_pools(c->config, &c->announce_set.pools) < 0)
+        if (!c->applier || !c->table || routes_collect_pools(c->config, &c->announce_set.pools) < 0)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
-        r = make_sockets(c, error);
+        r = gate_new(c->loop, c->options, c->config, c->applier, &gate_listener, &c->gate, error);
+        if (r == 0)
+                r = make_sockets(c, error);
         if (r == 0)
                 r = sources_new(c->loop, c->options, c->config, &sources_listener, &c->sources, error);
         return r < 0

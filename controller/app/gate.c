@@ -1,5 +1,6 @@
 #include "app/gate.h"
 
+#include "app/guard.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -8,8 +9,8 @@ struct gate {
         struct ev_loop *loop;
         const struct config *config;
         struct applier *applier;
-        gate_fn *again;
-        void *userdata;
+        struct guard *guard;
+        struct gate_listener listener;
         struct fuse fuse;
         ev_timer expiry; /* of the hold */
 };
@@ -20,20 +21,42 @@ static void on_expiry(struct ev_loop *loop, ev_timer *watcher, int revents)
 
         (void)loop;
         (void)revents;
-        gate->again(gate->userdata);
+        gate->listener.again(gate->listener.userdata);
 }
 
-struct gate *gate_new(struct ev_loop *loop, const struct config *config, struct applier *applier,
-                      gate_fn *again, void *userdata)
+static void on_guarded(void *userdata, struct plan *plan)
+{
+        struct gate *gate = userdata;
+
+        applier_want(gate->applier, plan);
+}
+
+static void on_guard_changed(void *userdata)
+{
+        struct gate *gate = userdata;
+
+        gate->listener.again(gate->listener.userdata);
+}
+
+int gate_new(struct ev_loop *loop, const struct options *options, const struct config *config,
+             struct applier *applier, const struct gate_listener *listener, struct gate **out,
+             struct error *error)
 {
         struct gate *gate = calloc(1, sizeof(*gate));
+        const struct guard_listener guard_listener = {gate, on_guarded, on_guard_changed};
+        int r;
 
         if (!gate)
-                return NULL;
-        *gate = (struct gate){
-            .loop = loop, .config = config, .applier = applier, .again = again, .userdata = userdata};
+                return error_oom(error);
+        *gate = (struct gate){.loop = loop, .config = config, .applier = applier, .listener = *listener};
         ev_timer_init(&gate->expiry, on_expiry, 0.0, 0.0);
-        return gate;
+        r = guard_new(loop, options->iptables, options->run_dir, &guard_listener, &gate->guard, error);
+        if (r < 0) {
+                free(gate);
+                return r;
+        }
+        *out = gate;
+        return 0;
 }
 
 static void wait_for_expiry(struct gate *gate, int64_t now_ms)
@@ -76,16 +99,20 @@ void gate_want(struct gate *gate, struct plan *plan)
 
         log_verdict(gate, verdict, &count);
         wait_for_expiry(gate, input.now_ms);
-        if (gate->fuse.blown)
+        if (gate->fuse.blown) {
                 plan_free(plan);
-        else
-                applier_want(gate->applier, plan);
+                return;
+        }
+        if (guard_want(gate->guard, plan, input.applied, applier_candidate(gate->applier)) < 0) {
+                log_error("gate", "out of memory; who may connect stays as it is");
+                gate->listener.again(gate->listener.userdata);
+        }
 }
 
 void gate_applied(struct gate *gate)
 {
-        if (gate->fuse.blown)
-                gate->again(gate->userdata);
+        if (gate->fuse.blown || guard_is_closing(gate->guard))
+                gate->listener.again(gate->listener.userdata);
 }
 
 const struct fuse *gate_fuse(const struct gate *gate)
@@ -98,5 +125,6 @@ void gate_free(struct gate *gate)
         if (!gate)
                 return;
         ev_timer_stop(gate->loop, &gate->expiry);
+        guard_free(gate->guard);
         free(gate);
 }

@@ -29,6 +29,8 @@ static const struct flag flags[] = {
      offsetof(struct options, run_dir), COMMAND_CONTROLLER | COMMAND_STATUS},
     {"keepalived", "PATH", "keepalived's program", "keepalived", offsetof(struct options, keepalived),
      COMMAND_CONTROLLER | COMMAND_CHECK},
+    {"iptables", "PATH", "iptables-restore for loadBalancerSourceRanges; IPv6: the same with ip6tables",
+     "iptables-legacy-restore", offsetof(struct options, iptables), COMMAND_CONTROLLER},
     {"output", "WHAT", "keepalived (default), routes, view, pools or exabgp; for status: text or json", NULL,
      offsetof(struct options, output), COMMAND_RENDER | COMMAND_STATUS},
     {"values", "FILE", "YAML values for any template", NULL, offsetof(struct options, values),

@@ -20,6 +20,7 @@ struct options {
         const char *templates;  /* default: where they are installed */
         const char *run_dir;    /* default: /run/coracle */
         const char *keepalived; /* default: keepalived, searched in PATH */
+        const char *iptables;   /* default: iptables-legacy-restore, searched in PATH */
         const char *output;
         const char *values;
         const char *pod_address;

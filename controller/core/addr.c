@@ -58,7 +58,8 @@ static void clear_host_bits(struct addr *addr, uint8_t length)
                 addr->bytes[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
 }
 
-int prefix_parse(const char *text, struct prefix *out)
+/* Bits beyond the length stay as written. */
+static int parse_any_prefix(const char *text, struct prefix *out)
 {
         char address[ADDR_TEXT_SIZE];
         const char *slash = strchr(text, '/');
@@ -81,8 +82,28 @@ int prefix_parse(const char *text, struct prefix *out)
         if (length > addr_bits(&prefix.addr))
                 return -EINVAL;
         prefix.length = (uint8_t)length;
+        *out = prefix;
+        return 0;
+}
 
-        struct prefix masked = prefix_of(&prefix.addr, prefix.length);
+int prefix_parse_masked(const char *text, struct prefix *out)
+{
+        struct prefix prefix;
+        int r = parse_any_prefix(text, &prefix);
+
+        if (r == 0)
+                *out = prefix_of(&prefix.addr, prefix.length);
+        return r;
+}
+
+int prefix_parse(const char *text, struct prefix *out)
+{
+        struct prefix prefix, masked;
+        int r = parse_any_prefix(text, &prefix);
+
+        if (r < 0)
+                return r;
+        masked = prefix_of(&prefix.addr, prefix.length);
         if (!addr_equal(&masked.addr, &prefix.addr))
                 return -EINVAL;
         *out = prefix;

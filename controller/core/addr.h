@@ -42,6 +42,9 @@ uint8_t addr_bits(const struct addr *addr);
  * is a typing error more often than not. */
 int prefix_parse(const char *text, struct prefix *out);
 
+/* The same, but bits beyond the length are dropped, as kube-proxy and iptables do it. */
+int prefix_parse_masked(const char *text, struct prefix *out);
+
 const char *prefix_format(const struct prefix *prefix, char text[static PREFIX_TEXT_SIZE]);
 
 int prefix_compare(const struct prefix *a, const struct prefix *b);

@@ -63,6 +63,57 @@ static int decode_affinity(const json_t *spec, struct service *service, struct e
         return 0;
 }
 
+/* The API lets spaces around a range through, for history's sake. */
+static int parse_range(const char *text, struct prefix *out)
+{
+        char copy[PREFIX_TEXT_SIZE];
+        size_t length;
+
+        text += strspn(text, " ");
+        length = strlen(text);
+        while (length > 0 && text[length - 1] == ' ')
+                length--;
+        if (length >= sizeof(copy))
+                return -EINVAL;
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+        return prefix_parse_masked(copy, out);
+}
+
+static int decode_source_ranges(const json_t *spec, struct service *service, struct error *error)
+{
+        const json_t *ranges = NULL, *item;
+        size_t i;
+        int r = json_field_array(spec, "loadBalancerSourceRanges", &ranges, error);
+
+        if (r < 0 || json_array_size(ranges) == 0)
+                return r;
+        service->source_ranges = calloc(json_array_size(ranges), sizeof(*service->source_ranges));
+        if (!service->source_ranges)
+                return error_oom(error);
+        json_array_foreach ((json_t *)ranges, i, item) {
+                const char *text = json_string_value(item);
+
+                /* The Service stays decodable: dropping it would leave it as it was, and that may be open. */
+                if (text && parse_range(text, &service->source_ranges[service->n_source_ranges]) == 0)
+                        service->n_source_ranges++;
+                else if (!service->bad_source_range)
+                        service->bad_source_range = (uint32_t)i + 1;
+        }
+        return 0;
+}
+
+static int decode_traffic(const json_t *spec, struct service *service, struct error *error)
+{
+        const char *policy = "Cluster";
+        int r = json_field_string(spec, "externalTrafficPolicy", &policy, error);
+
+        if (r < 0)
+                return r;
+        service->local_traffic = strcmp(policy, "Local") == 0;
+        return json_field_bool(spec, "publishNotReadyAddresses", &service->not_ready_addresses, error);
+}
+
 static int decode_status(const json_t *json, struct service *service, struct error *error)
 {
         const json_t *status = NULL, *balancer = NULL, *ingress = NULL, *item;
@@ -103,6 +154,8 @@ static int decode_service_spec(const json_t *spec, struct service *service, stru
             (r = json_field_dup(spec, "loadBalancerIP", &service->load_balancer_ip, error)) < 0 ||
             (r = decode_families(spec, service, error)) < 0 ||
             (r = decode_affinity(spec, service, error)) < 0 ||
+            (r = decode_source_ranges(spec, service, error)) < 0 ||
+            (r = decode_traffic(spec, service, error)) < 0 ||
             (r = kube_decode_ports(spec, true, &service->ports, &service->n_ports, error)) < 0)
                 return r;
         service->is_load_balancer = strcmp(type, "LoadBalancer") == 0;

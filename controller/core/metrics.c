@@ -256,10 +256,10 @@ static void put_servers(struct writer *w, const struct metrics *m)
 
 static void put_routes(struct writer *w, const struct metrics *m)
 {
-        static const enum route_state withheld[] = {ROUTE_UNSYNCED,      ROUTE_KEEPALIVED_DOWN,
-                                                    ROUTE_TABLE_DIFFERS, ROUTE_NO_REAL_SERVER,
-                                                    ROUTE_DRAINING,      ROUTE_HELD_DOWN};
-        uint64_t counts[ROUTE_HELD_DOWN + 1] = {0};
+        static const enum route_state withheld[] = {
+            ROUTE_UNSYNCED, ROUTE_KEEPALIVED_DOWN, ROUTE_TABLE_DIFFERS, ROUTE_NO_REAL_SERVER,
+            ROUTE_DRAINING, ROUTE_HELD_DOWN,       ROUTE_UNGUARDED};
+        uint64_t counts[ROUTE_UNGUARDED + 1] = {0};
 
         for (size_t i = 0; i < m->routes->count; i++)
                 counts[m->routes->routes[i].state]++;

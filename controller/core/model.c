@@ -74,6 +74,7 @@ void service_unref(struct service *service)
         for (size_t i = 0; i < ANNOTATION_COUNT; i++)
                 free(service->annotations[i]);
         free(service->status_addrs);
+        free(service->source_ranges);
         service_ports_free(service->ports, service->n_ports);
         free(service);
 }

@@ -61,9 +61,15 @@ struct service {
         size_t n_status_addrs;
         struct service_port *ports;
         size_t n_ports;
+        struct prefix *source_ranges; /* spec.loadBalancerSourceRanges, those that are CIDRs; bits beyond the
+                                       * length are dropped */
+        size_t n_source_ranges;
+        uint32_t bad_source_range;   /* the first that is none, counted from 1; 0: all are */
         uint32_t affinity_timeout_s; /* sessionAffinity ClientIP; 0: none */
         bool ipv4, ipv6;             /* spec.ipFamilies; IPv4 if absent */
         bool is_load_balancer;       /* spec.type */
+        bool local_traffic;          /* externalTrafficPolicy: Local */
+        bool not_ready_addresses;    /* publishNotReadyAddresses */
 };
 
 enum endpoint_state {

@@ -39,6 +39,7 @@ void plan_free(struct plan *plan)
                 free(plan->services[i].name);
                 free(plan->services[i].template);
                 free(plan->services[i].health_check.path);
+                free(plan->services[i].source_ranges);
         }
         for (size_t i = 0; i < plan->n_virtual_servers; i++)
                 free(plan->virtual_servers[i].real_servers);
@@ -129,6 +130,17 @@ int plan_hold(struct plan *plan, size_t index, const struct plan *other)
         vs->real_servers = copy;
         vs->n_real_servers = held ? held->n_real_servers : 0;
         return 0;
+}
+
+void plan_withhold(struct plan *plan, size_t index)
+{
+        struct plan_vip *vip = &plan->vips[index];
+
+        vip->unguarded = true;
+        for (size_t i = 0; i < plan->n_virtual_servers; i++)
+                if (addr_equal(&plan->virtual_servers[i].vip, &vip->addr))
+                        plan->virtual_servers[i].n_real_servers = 0;
+        plan_compact(plan);
 }
 
 void plan_compact(struct plan *plan)

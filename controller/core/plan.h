@@ -22,6 +22,10 @@ struct plan_service {
         enum forwarding forwarding;
         struct health_check health_check;
         uint32_t persistence_timeout_s; /* 0: none */
+        bool restricted;                /* only these may connect; not even they, if there is none */
+        struct prefix *source_ranges;   /* sorted, each once */
+        size_t n_source_ranges;
+        bool local_traffic; /* externalTrafficPolicy: Local, which promises that the source address is kept */
 };
 
 struct virtual_server {
@@ -40,6 +44,7 @@ struct virtual_server {
 struct plan_vip {
         struct addr addr;
         size_t service; /* index into plan.services; with a shared address the first of them */
+        bool unguarded; /* its source ranges are not in force: not to be served; see plan_withhold */
 };
 
 /* What could not be done as asked; becomes an Event on the Service. */
@@ -96,6 +101,10 @@ int plan_add_problem(struct plan *plan, const char *service, const char *reason,
 /* Makes the virtual server at `index` what it is in `other` (or removes it, if it is not there): for when the
  * new one could not be applied. 0 or -ENOMEM. */
 int plan_hold(struct plan *plan, size_t index, const struct plan *other);
+
+/* Marks the VIP at `index` as unguarded and drops its virtual servers: better nobody is served than those who
+ * must not be. */
+void plan_withhold(struct plan *plan, size_t index);
 
 /* Drops the virtual servers that have no real servers, which keepalived refuses. */
 void plan_compact(struct plan *plan);

@@ -153,15 +153,25 @@ static void revive_if_all_drain(struct virtual_server *vs)
 /* A tunnelled packet reaches the real server unchanged, so that the port cannot be translated on the way. */
 static int check_tunnel_ports(struct plan *plan, struct virtual_server *vs)
 {
+        const struct plan_service *service = &plan->services[vs->service];
+
         for (size_t i = 0; vs->forwarding == FORWARDING_TUNNEL && i < vs->n_real_servers; i++) {
+                int r;
+
                 if (vs->real_servers[i].port == vs->port)
                         continue;
                 vs->forwarding = FORWARDING_NAT;
-                return plan_add_problem(
-                    plan, plan->services[vs->service].name, "TunnelImpossible",
+                r = plan_add_problem(
+                    plan, service->name, "TunnelImpossible",
                     "port %u differs from the target port %u, which a tunnel cannot translate; "
                     "using nat for it",
                     vs->port, vs->real_servers[i].port);
+                if (r < 0 || !service->local_traffic)
+                        return r;
+                return plan_add_problem(plan, service->name, "SourceAddressLost",
+                                        "externalTrafficPolicy: Local asks for the clients' addresses, which "
+                                        "nat replaces on port %u",
+                                        vs->port);
         }
         return 0;
 }

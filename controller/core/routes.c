@@ -13,21 +13,25 @@ const char *route_state_name(enum route_state state)
             [ROUTE_NO_REAL_SERVER] = "no-real-server",
             [ROUTE_DRAINING] = "draining",
             [ROUTE_HELD_DOWN] = "held-down",
+            [ROUTE_UNGUARDED] = "source-ranges-not-applied",
         };
 
         return names[state];
 }
 
 /* What holds now, without the past. */
-static enum route_state judge(const struct routes_input *input, const struct ipvs_vip_state *kernel,
-                              bool announced)
+static enum route_state judge(const struct routes_input *input, size_t vip, bool announced)
 {
+        const struct ipvs_vip_state *kernel = input->kernel ? &input->kernel[vip] : NULL;
+
         if (input->draining)
                 return ROUTE_DRAINING;
         if (!input->synced)
                 return ROUTE_UNSYNCED;
         if (!input->keepalived_up)
                 return ROUTE_KEEPALIVED_DOWN;
+        if (input->plan->vips[vip].unguarded)
+                return ROUTE_UNGUARDED;
         if (!kernel)
                 return ROUTE_TABLE_DIFFERS;
         if (!kernel->matches && !(input->settling && announced))
@@ -95,9 +99,7 @@ int routes_update(struct routes *routes, const struct routes_input *input, int64
         for (size_t i = 0; i < updated.count; i++) {
                 struct route *route = &updated.routes[i];
                 enum route_state before = route->state;
-                const struct ipvs_vip_state *kernel = input->kernel ? &input->kernel[i] : NULL;
-                int64_t wanted =
-                    advance(route, judge(input, kernel, before == ROUTE_ANNOUNCED), input->now_ms);
+                int64_t wanted = advance(route, judge(input, i, before == ROUTE_ANNOUNCED), input->now_ms);
 
                 if (wanted >= 0 && (*next_ms < 0 || wanted < *next_ms))
                         *next_ms = wanted;

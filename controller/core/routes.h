@@ -17,9 +17,11 @@ enum route_state {
         ROUTE_NO_REAL_SERVER,  /* nothing there to take a connection */
         ROUTE_DRAINING,        /* this pod is leaving */
         ROUTE_HELD_DOWN,       /* good again, but for less than ROUTES_HOLD_MS */
+        ROUTE_UNGUARDED,       /* who may connect to it could not be put in force */
 };
 
-/* "announced", "unsynced", "keepalived-down", "table-differs", "no-real-server", "draining", "held-down". */
+/* "announced", "unsynced", "keepalived-down", "table-differs", "no-real-server", "draining", "held-down",
+ * "source-ranges-not-applied". */
 const char *route_state_name(enum route_state state);
 
 struct route {

@@ -21,7 +21,7 @@ PATIENCE = 20  # s; the applier tries again after 5
 class Daemon:
     """A running controller over objects/ of a scratch directory."""
 
-    def __init__(self, scratch, keepalived=None, prepare=None):
+    def __init__(self, scratch, keepalived=None, prepare=None, flags=()):
         self.scratch = scratch
         os.makedirs(f"{scratch.path}/objects", exist_ok=True)
         shutil.copy(f"{HERE}/keepalived", f"{scratch.path}/keepalived")
@@ -29,7 +29,7 @@ class Daemon:
             prepare()
         with open(f"{scratch.path}/log", "wb") as log:
             self.process = subprocess.Popen(
-                [*self.arguments(scratch), "--keepalived", keepalived or f"{scratch.path}/keepalived"],
+                [*self.arguments(scratch), "--keepalived", keepalived or f"{scratch.path}/keepalived", *flags],
                 cwd=scratch.path, stdout=log, stderr=log)
 
     @staticmethod
@@ -240,6 +240,49 @@ def same_content_is_no_reload(scratch):
             raise Failed("reloaded for nothing")
         scratch.write("objects/web.yaml", served("web", "172.16.1.5"))
         daemon.expect(lambda: "reload" in scratch.read("signals"), "a reload")
+
+
+# ---- who may connect
+
+def restricting(scratch, **more):
+    """api may be reached from one range only; iptables is a stand-in that refuses while there is a file `sick`."""
+    scratch.write("iptables", 'cat "$4" >> "$(dirname "$0")/rules"; echo "no right"; [ ! -e "$(dirname "$0")/sick" ]\n')
+    scratch.write("iptables", "#!/bin/sh\n" + scratch.read("iptables"))
+    os.chmod(f"{scratch.path}/iptables", 0o755)
+    scratch.write("objects/api.yaml", served("api", "172.16.1.3", spec=", loadBalancerSourceRanges: [10.0.0.0/8]"))
+    scratch.write("objects/web.yaml", WEB)
+    return Daemon(scratch, flags=("--iptables", f"{scratch.path}/iptables"), **more)
+
+
+def source_ranges_are_in_force_before_the_service_is(scratch):
+    with restricting(scratch) as daemon:
+        daemon.expect_servers("172.16.1.2", "172.16.1.3")
+        if "-d 10.1.1.1/32 -p tcp -m tcp --dport 80 -s 10.0.0.0/8 -j RETURN" not in scratch.read("rules"):
+            raise Failed(scratch.read("rules"))
+        rules = os.stat(f"{scratch.path}/rules")
+        if rules.st_mtime_ns > os.stat(f"{scratch.path}/run/keepalived.conf").st_mtime_ns:
+            raise Failed("the rules came after the service")
+        scratch.write("objects/web.yaml", served("web", "172.16.1.5"))
+        daemon.expect_servers("172.16.1.3", "172.16.1.5")
+        if os.stat(f"{scratch.path}/rules").st_size != rules.st_size:
+            raise Failed("rules that did not change were restored again")
+
+
+def source_ranges_that_cannot_be_put_in_force_withhold_their_service_only(scratch):
+    with restricting(scratch, prepare=lambda: flag(scratch, "sick")) as daemon:
+        daemon.expect_servers("172.16.1.2")
+        daemon.expect_log(r"level=error module=source-ranges .*where=\S*/iptables error=.no right")
+        daemon.expect(lambda: daemon.status()["vips"][0]["route"] == "source-ranges-not-applied", "withheld")
+        if daemon.status()["vips"][1]["route"] == "source-ranges-not-applied":
+            raise Failed("another service is withheld too")
+        os.unlink(f"{scratch.path}/sick")
+        daemon.expect_servers("172.16.1.2", "172.16.1.3")
+
+
+def iptables_of_another_name_ends_the_start(scratch):
+    os.makedirs(f"{scratch.path}/objects")
+    result = scratch.run(*Daemon.arguments(scratch)[1:], "--iptables", "nft")
+    expect_failure(result, 2, r'ts=.*msg="cannot start" where=--iptables error="must name')
 
 
 # ---- surroundings

@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void ipv4_and_ipv6_survive_a_round_trip(void **state)
@@ -65,6 +66,21 @@ static void prefix_with_host_bits_or_a_bad_length_is_refused(void **state)
                 assert_true(prefix_parse(texts[i], &prefix) < 0);
 }
 
+static void masked_prefix_drops_host_bits_and_nothing_else(void **state)
+{
+        char text[PREFIX_TEXT_SIZE];
+        struct prefix prefix;
+
+        (void)state;
+        assert_int_equal(prefix_parse_masked("10.1.2.3/8", &prefix), 0);
+        assert_string_equal(prefix_format(&prefix, text), "10.0.0.0/8");
+        assert_int_equal(prefix_parse_masked("fd00::1/0", &prefix), 0);
+        assert_string_equal(prefix_format(&prefix, text), "::/0");
+        assert_int_equal(prefix_parse_masked("10.1.2.3", &prefix), -EINVAL);
+        assert_int_equal(prefix_parse_masked("10.1.2.3/33", &prefix), -EINVAL);
+        assert_string_equal(prefix_format(&prefix, text), "::/0");
+}
+
 static void prefix_contains_its_own_and_no_other(void **state)
 {
         struct prefix prefix;
@@ -88,6 +104,7 @@ int main(void)
             cmocka_unit_test(ipv4_sorts_before_ipv6_and_numerically),
             cmocka_unit_test(next_address_carries_and_ends_with_the_family),
             cmocka_unit_test(prefix_with_host_bits_or_a_bad_length_is_refused),
+            cmocka_unit_test(masked_prefix_drops_host_bits_and_nothing_else),
             cmocka_unit_test(prefix_contains_its_own_and_no_other),
         };
 

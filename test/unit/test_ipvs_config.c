@@ -120,7 +120,6 @@ static void shipped_templates_render_mh_over_a_tunnel_with_an_http_check(void **
                                                              "virtual_server fd00:1:1::1 80 {\n"
                                                              "    protocol TCP\n"
                                                              "    lb_algo mh\n"
-                                                             "    mh-port\n"
                                                              "    mh-fallback\n"
                                                              "    lb_kind TUN\n"
                                                              "    persistence_timeout 10800\n"

@@ -125,6 +125,35 @@ static void service_with_nothing_but_a_name_has_defaults(void **state)
         }
 }
 
+static void source_ranges_are_masked_and_a_bad_one_is_told(void **state)
+{
+        _cleanup_(service_unref_p) struct service *service = decode_service(
+            "{" META ",'spec':{'loadBalancerSourceRanges':[' 10.1.2.3/8 ','fd00::/16','10.0.0.0',"
+            "'0010.0.0.0/8','10.0.0.0/33',7,'']}}");
+        char text[PREFIX_TEXT_SIZE];
+
+        (void)state;
+        assert_int_equal(service->n_source_ranges, 2);
+        assert_string_equal(prefix_format(&service->source_ranges[0], text), "10.0.0.0/8");
+        assert_string_equal(prefix_format(&service->source_ranges[1], text), "fd00::/16");
+        assert_int_equal(service->bad_source_range, 3);
+}
+
+static void traffic_policy_and_unready_addresses_are_noted(void **state)
+{
+        _cleanup_(service_unref_p) struct service *service = decode_service(
+            "{" META ",'spec':{'externalTrafficPolicy':'Local','publishNotReadyAddresses':true}}");
+        _cleanup_(service_unref_p) struct service *plain =
+            decode_service("{" META ",'spec':{'externalTrafficPolicy':'Cluster'}}");
+
+        (void)state;
+        assert_true(service->local_traffic);
+        assert_true(service->not_ready_addresses);
+        assert_false(plain->local_traffic);
+        assert_false(plain->not_ready_addresses);
+        assert_int_equal(plain->bad_source_range, 0);
+}
+
 static void client_ip_affinity_without_timeout_lasts_three_hours(void **state)
 {
         _cleanup_(service_unref_p) struct service *service =
@@ -141,6 +170,9 @@ static void service_with_a_member_of_a_wrong_type_is_refused_by_name(void **stat
             {"{" META ",'spec':{'type':1}}", "type must be a string"},
             {"{" META ",'spec':{'loadBalancerIP':[]}}", "loadBalancerIP must be a string"},
             {"{" META ",'spec':{'loadBalancerClass':'a\\u0000b'}}", "NUL"},
+            {"{" META ",'spec':{'loadBalancerSourceRanges':'10.0.0.0/8'}}", "must be an array"},
+            {"{" META ",'spec':{'externalTrafficPolicy':1}}", "externalTrafficPolicy must be a string"},
+            {"{" META ",'spec':{'publishNotReadyAddresses':1}}", "publishNotReadyAddresses must be"},
             {"{" META ",'spec':{'ports':{}}}", "ports must be an array"},
             {"{" META ",'spec':{'ports':[null]}}", "ports[0].must be an object"},
             {"{" META ",'spec':{'ports':[{'port':80},{'port':'80'}]}}", "ports[1].port must be a whole"},
@@ -491,6 +523,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(service_with_everything_is_decoded),
             cmocka_unit_test(service_with_nothing_but_a_name_has_defaults),
+            cmocka_unit_test(source_ranges_are_masked_and_a_bad_one_is_told),
+            cmocka_unit_test(traffic_policy_and_unready_addresses_are_noted),
             cmocka_unit_test(client_ip_affinity_without_timeout_lasts_three_hours),
             cmocka_unit_test(service_with_a_member_of_a_wrong_type_is_refused_by_name),
             cmocka_unit_test(name_that_could_inject_text_is_refused),

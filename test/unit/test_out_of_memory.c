@@ -5,6 +5,7 @@
 #include "core/kube_decode.h"
 #include "core/manifest.h"
 #include "core/routes.h"
+#include "core/source_rules.h"
 
 #include "unit.h"
 
@@ -20,6 +21,7 @@ static const char objects_text[] =
     "{kind: Service, apiVersion: v1, metadata: {name: web, namespace: shop, annotations: "
     "{coracle.lb/forwarding: no}},"
     " spec: {type: LoadBalancer, loadBalancerClass: coracle.lb/ecmp, ipFamilies: [IPv4, IPv6],"
+    " loadBalancerSourceRanges: [10.0.0.0/8, everybody], externalTrafficPolicy: Local,"
     " ports: [{name: a, port: 80}, {name: b, port: 81}]}}\n"
     "---\n"
     "{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: {name: x, namespace: shop,"
@@ -146,6 +148,17 @@ static int add_routes(const struct config *config, const struct plan *plan, stru
         return r < 0 ? r : announce_set_encode(&set, out);
 }
 
+static int add_source_rules(const struct plan *plan, struct strbuf *out)
+{
+        struct source_rules rules = {0};
+        int r = source_rules_render(plan, plan, NULL, AF_INET, &rules);
+
+        if (r == 0)
+                r = source_rules_input(&rules, true, out);
+        source_rules_clear(&rules);
+        return r;
+}
+
 static int run(struct strbuf *out, struct error *error)
 {
         _cleanup_(template_set_clear) struct template_set set = {0};
@@ -170,6 +183,8 @@ static int run(struct strbuf *out, struct error *error)
         if (r == 0)
                 r = strbuf_append(out, text.text.text, text.text.length);
         if (r == 0)
+                r = add_source_rules(plan, out);
+        if (r == 0)
                 r = add_routes(config, plan, out, error);
         return r;
 }
@@ -184,7 +199,8 @@ static void every_allocation_may_fail(void **state)
         (void)state;
         assert_int_equal(run(&expected, &error), 0);
         assert_non_null(strstr(expected.text, "vs 10.1.1.1 81 {\n172.16.1.1\n172.16.1.2\n}\n"));
-        assert_non_null(strstr(expected.text, "10.1.1.1/32"));
+        assert_non_null(strstr(expected.text, "-d 10.1.1.1/32 -p tcp -m tcp --dport 81 -s 10.0.0.0/8"));
+        assert_non_null(strstr(expected.text, "\"10.1.1.1/32\""));
         for (has_failed = true; has_failed; count++) {
                 _cleanup_strbuf_ struct strbuf out = {0};
                 int r;

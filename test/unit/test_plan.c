@@ -149,6 +149,22 @@ static uint32_t persistence_of(const char *spec)
         return plan->services[0].persistence_timeout_s;
 }
 
+static void withheld_vip_stays_without_its_virtual_servers(void **state)
+{
+        _cleanup_plan_ struct plan *plan = plan_of(SITE,
+                                                   PLAIN("a") PLAIN("b") SLICE("s", "a", READY("172.16.1.1"))
+                                                       SLICE("t", "b", READY("172.16.1.1")),
+                                                   PLAN_ADDRESSES_ALLOCATE);
+
+        (void)state;
+        plan_withhold(plan, 0);
+        assert_int_equal(plan->n_vips, 2);
+        assert_true(plan->vips[0].unguarded);
+        assert_false(plan->vips[1].unguarded);
+        assert_int_equal(plan->n_virtual_servers, 1);
+        assert_true(addr_equal(&plan->virtual_servers[0].vip, &plan->vips[1].addr));
+}
+
 static void session_affinity_becomes_a_persistence_timeout(void **state)
 {
         (void)state;
@@ -283,6 +299,7 @@ int main(void)
             cmocka_unit_test(bad_annotation_gives_the_default_and_one_problem_each),
             cmocka_unit_test(bad_annotation_leaves_other_services_alone),
             cmocka_unit_test(template_is_named_by_an_annotation),
+            cmocka_unit_test(withheld_vip_stays_without_its_virtual_servers),
             cmocka_unit_test(session_affinity_becomes_a_persistence_timeout),
             cmocka_unit_test(any_order_of_objects_gives_the_same_plan),
             cmocka_unit_test(found_by_its_key_only),

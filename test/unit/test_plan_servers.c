@@ -226,6 +226,66 @@ static void port_of_both_stays_the_first_ones_while_nothing_is_behind_it(void **
                        IN_USE);
 }
 
+#define ALL_READY(name) SLICE(name, name, READY("172.16.1.1"))
+#define SERVED(check) "10.1.1.1 TCP 80 shop/web rr nat " check ": 172.16.1.1:8080\n"
+
+static void unready_addresses_to_be_published_are_not_checked(void **state)
+{
+        (void)state;
+        expect_servers(SITE, WITH_SPEC("web", ", publishNotReadyAddresses: true") ALL_READY("web"),
+                       SERVED("unchecked"));
+        expect_servers(SITE,
+                       SERVICE("web", ANNOTATIONS("coracle.lb/health-check: tcp"),
+                               PORT80 ", publishNotReadyAddresses: true", "") ALL_READY("web"),
+                       SERVED("tcp"));
+}
+
+#define LOST                                                                                                 \
+        "! shop/web SourceAddressLost: externalTrafficPolicy: Local asks for the clients' addresses, which " \
+        "nat replaces"
+
+static void local_traffic_through_nat_loses_the_source_address(void **state)
+{
+        (void)state;
+        expect_servers(SITE, WITH_SPEC("web", ", externalTrafficPolicy: Local") ALL_READY("web"),
+                       SERVED("tcp") LOST "; coracle.lb/forwarding: tunnel keeps them\n");
+}
+
+static void local_traffic_through_a_tunnel_is_as_promised(void **state)
+{
+        (void)state;
+        expect_servers(SITE,
+                       SERVICE("web", ANNOTATIONS("coracle.lb/forwarding: tunnel"),
+                               PORT80 ", externalTrafficPolicy: Local", "")
+                           SLICE_OF("IPv4", "s", "web", "{port: 80}", READY("172.16.1.1")),
+                       "10.1.1.1 TCP 80 shop/web mh tunnel tcp: 172.16.1.1:80\n");
+        expect_servers(
+            SITE,
+            SERVICE("web", ANNOTATIONS("coracle.lb/forwarding: tunnel"),
+                    PORT80 ", externalTrafficPolicy: Local", "") ALL_READY("web"),
+            "10.1.1.1 TCP 80 shop/web mh nat tcp: 172.16.1.1:8080\n"
+            "! shop/web TunnelImpossible: port 80 differs from the target port 8080, which a tunnel "
+            "cannot translate; using nat for it\n" LOST " on port 80\n");
+}
+
+static void client_affinity_takes_a_scheduler_that_all_pods_agree_on(void **state)
+{
+        (void)state;
+        expect_servers(SITE, WITH_SPEC("web", ", sessionAffinity: ClientIP") ALL_READY("web"),
+                       "10.1.1.1 TCP 80 shop/web mh nat tcp: 172.16.1.1:8080\n");
+        expect_servers(SITE,
+                       SERVICE("web", ANNOTATIONS("coracle.lb/scheduler: sh"),
+                               PORT80 ", sessionAffinity: ClientIP", "") ALL_READY("web"),
+                       "10.1.1.1 TCP 80 shop/web sh nat tcp: 172.16.1.1:8080\n");
+        expect_servers(
+            SITE,
+            SERVICE("web", ANNOTATIONS("coracle.lb/scheduler: wlc"), PORT80 ", sessionAffinity: ClientIP", "")
+                ALL_READY("web"),
+            "10.1.1.1 TCP 80 shop/web wlc nat tcp: 172.16.1.1:8080\n"
+            "! shop/web AffinityPerPod: sessionAffinity: ClientIP holds in each load balancer pod for "
+            "itself with wlc; mh, the default, chooses the same server in all\n");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -251,6 +311,10 @@ int main(void)
             cmocka_unit_test(shared_address_serves_the_ports_of_both),
             cmocka_unit_test(port_of_both_is_the_first_ones),
             cmocka_unit_test(port_of_both_stays_the_first_ones_while_nothing_is_behind_it),
+            cmocka_unit_test(unready_addresses_to_be_published_are_not_checked),
+            cmocka_unit_test(local_traffic_through_nat_loses_the_source_address),
+            cmocka_unit_test(local_traffic_through_a_tunnel_is_as_promised),
+            cmocka_unit_test(client_affinity_takes_a_scheduler_that_all_pods_agree_on),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,15 @@ static void only_the_vip_that_differs_is_not_announced(void **state)
         expect_at(pod, 0, ROUTE_ANNOUNCED, ROUTE_TABLE_DIFFERS, -1);
 }
 
+static void vip_whose_source_ranges_are_not_in_force_is_not_announced(void **state)
+{
+        struct pod *pod = *state;
+
+        plan_withhold(pod->plan, 0);
+        expect_at(pod, 0, ROUTE_UNGUARDED, ROUTE_ANNOUNCED, -1);
+        assert_string_equal(route_state_name(ROUTE_UNGUARDED), "source-ranges-not-applied");
+}
+
 static void vip_without_a_server_of_weight_is_not_announced(void **state)
 {
         struct pod *pod = *state;
@@ -296,6 +305,7 @@ int main(void)
             ON_A_POD(without_keepalived_nothing_is_announced),
             ON_A_POD(table_that_cannot_be_read_is_one_that_differs),
             ON_A_POD(only_the_vip_that_differs_is_not_announced),
+            ON_A_POD(vip_whose_source_ranges_are_not_in_force_is_not_announced),
             ON_A_POD(vip_without_a_server_of_weight_is_not_announced),
             ON_A_POD(leaving_pod_announces_nothing_whatever_holds),
             ON_A_POD(withdrawn_at_once_and_held_down_for_a_second),

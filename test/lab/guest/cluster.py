@@ -15,6 +15,7 @@ DRAINING = {"ready": False, "serving": True, "terminating": True}
 class Service:
     def __init__(self, name, vip, annotations=None):
         self.name, self.vip, self.annotations = name, vip, annotations or {}
+        self.spec = {}       # what else spec says
         self.endpoints = {}  # pod name → (address, conditions)
 
     def set(self, pod, conditions=READY):
@@ -28,7 +29,8 @@ class Service:
             "apiVersion": "v1", "kind": "Service",
             "metadata": {"name": self.name, "namespace": "default", "annotations": self.annotations},
             "spec": {"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "loadBalancerIP": self.vip,
-                     "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 80}]}})
+                     "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 80}],
+                     **self.spec}})
         write(f"endpointslice-{self.name}", {
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
             "metadata": {"name": f"{self.name}-1", "namespace": "default",

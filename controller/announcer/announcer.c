@@ -17,7 +17,7 @@
 
 enum {
         REPLY_MAX = 65536,       /* bytes of a line from exabgp */
-        NODE_ROUTES_MS = 1000,   /* how often they are looked at */
+        NODE_ROUTES_MS = 250,    /* how often they are looked at */
         LEAVE_TIMEOUT_MS = 1000, /* exabgp may not read any more */
         LOG_PERIOD_MS = 10000,
 };
@@ -95,7 +95,8 @@ static void log_changes(struct announcer *announcer)
         uint64_t failures = speaker_failures(announcer->speaker);
 
         if (silent && !announcer->silent)
-                log_warning(MODULE, "coracle is silent: everything is withdrawn");
+                log_warning(MODULE, "coracle is silent: everything is withdrawn",
+                            LOG_TEXT("reason", "controller-silent"));
         if (!silent && announcer->silent)
                 log_info(MODULE, "coracle speaks again");
         announcer->silent = silent;
@@ -178,8 +179,18 @@ static void on_exabgp_readable(struct ev_loop *loop, ev_io *watcher, int events)
         }
 }
 
+/* What the pod may do for the node, as coracle says; a coracle that is silent says nothing. */
+static enum node_routes_role node_role(const struct announce_set *set, bool silent)
+{
+        if (silent)
+                return NODE_ROUTES_IDLE;
+        if (set->graceful_shutdown)
+                return NODE_ROUTES_DRAINING;
+        return set->routes.count ? NODE_ROUTES_SERVING : NODE_ROUTES_IDLE;
+}
+
 /* A pool without its node route must not attract traffic to the node. */
-static void keep_node_routes(struct announcer *announcer, const struct prefix_list *pools)
+static void keep_node_routes(struct announcer *announcer, const struct announce_set *set, bool silent)
 {
         struct error error = {0};
         int64_t now = now_ms();
@@ -187,7 +198,7 @@ static void keep_node_routes(struct announcer *announcer, const struct prefix_li
 
         if (!announcer->node_routes)
                 return;
-        r = node_routes_set(announcer->node_routes, pools, &error);
+        r = node_routes_set(announcer->node_routes, &set->pools, node_role(set, silent), now, &error);
         if (r < 0 && log_rate_allow(&announcer->node_log, now, LOG_PERIOD_MS))
                 log_error(MODULE, "node routes are incomplete: nothing is announced",
                           LOG_ERROR_FIELDS(&error));
@@ -200,20 +211,31 @@ static void on_set(void *userdata, struct announce_set *set)
 {
         struct announcer *announcer = userdata;
 
-        if (!prefix_list_equal(&set->pools, &speaker_wanted(announcer->speaker)->pools))
-                keep_node_routes(announcer, &set->pools);
+        keep_node_routes(announcer, set, false);
         check(announcer, speaker_hear(announcer->speaker, set, now_ms()));
+}
+
+static void look_after_node(struct announcer *announcer)
+{
+        const struct announce_set *set = speaker_wanted(announcer->speaker);
+
+        if (set->pools.count)
+                keep_node_routes(announcer, set, speaker_silent(announcer->speaker));
+}
+
+static void on_lost(void *userdata)
+{
+        struct announcer *announcer = userdata;
+
+        check(announcer, speaker_lose(announcer->speaker, now_ms()));
+        look_after_node(announcer);
 }
 
 static void on_node_timer(struct ev_loop *loop, ev_timer *watcher, int events)
 {
-        struct announcer *announcer = container_of(watcher, struct announcer, node_timer);
-        const struct prefix_list *pools = &speaker_wanted(announcer->speaker)->pools;
-
         (void)loop;
         (void)events;
-        if (pools->count)
-                keep_node_routes(announcer, pools);
+        look_after_node(container_of(watcher, struct announcer, node_timer));
 }
 
 static void on_leave_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -226,6 +248,11 @@ static void on_leave_timeout(struct ev_loop *loop, ev_timer *watcher, int events
 
 static void leave(struct announcer *announcer)
 {
+        if (speaker_is_restarting(announcer->speaker)) {
+                log_info(MODULE, "exabgp has restarted its sessions, and this process");
+                stop(announcer, 0, NULL);
+                return;
+        }
         log_info(MODULE, "leaving");
         check(announcer, speaker_leave(announcer->speaker, now_ms()));
         ev_timer_start(announcer->loop, &announcer->leave_timer);
@@ -290,6 +317,7 @@ static struct addr usable_next_hop(const struct options *options, int family)
 
 static int open_parts(struct announcer *announcer, const struct options *options, struct error *error)
 {
+        const struct link_listener listener = {announcer, on_set, on_lost};
         const struct addr gateway4 = addr_list_first(&options->pod_addresses, AF_INET);
         const struct addr gateway6 = addr_list_first(&options->pod_addresses, AF_INET6);
         const struct speaker_config config = {
@@ -311,7 +339,7 @@ static int open_parts(struct announcer *announcer, const struct options *options
         }
         if (speaker_new(&config, now_ms(), &announcer->speaker) < 0 ||
             speaker_tick(announcer->speaker, now_ms()) < 0 ||
-            link_new(announcer->loop, options->socket, on_set, announcer, &announcer->link) < 0)
+            link_new(announcer->loop, options->socket, &listener, &announcer->link) < 0)
                 return error_oom(error);
         return 0;
 }
@@ -346,7 +374,7 @@ int announcer_run(struct announcer *announcer, struct error *error)
         /* Asked to leave: the pod is on its way out. If only exabgp has gone the pod may well be alive, and
          * what still arrives at the node is served as before. */
         if (ev_is_active(&announcer->leave_timer) && announcer->node_routes &&
-            node_routes_set(announcer->node_routes, &none, &node_error) < 0)
+            node_routes_set(announcer->node_routes, &none, NODE_ROUTES_IDLE, now_ms(), &node_error) < 0)
                 log_warning(MODULE, "node routes are left behind", LOG_ERROR_FIELDS(&node_error));
         return announcer->result;
 }

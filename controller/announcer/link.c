@@ -18,8 +18,7 @@ enum {
 struct link {
         struct ev_loop *loop;
         const char *path;
-        link_fn *on_set;
-        void *userdata;
+        struct link_listener listener;
         int fd; /* -1: not connected */
         ev_io readable, writable;
         ev_timer retry;
@@ -27,6 +26,7 @@ struct link {
         struct strbuf report; /* the last one, encoded */
         struct strbuf out;    /* what the socket has not taken of the one before */
         bool behind;          /* `report` has not been put into `out` yet */
+        bool in_doubt;        /* the connection has ended, and it is not known yet whether coracle has */
         struct log_rate log_rate;
 };
 
@@ -40,10 +40,12 @@ static int64_t now_ms(const struct link *link)
 
 static void disconnect(struct link *link, const char *reason)
 {
+        bool was_connected = link->fd >= 0;
+
         if (log_rate_allow(&link->log_rate, now_ms(link), LOG_PERIOD_MS))
                 log_warning(MODULE, "no connection to coracle", LOG_TEXT("socket", link->path),
                             LOG_TEXT("error", reason));
-        if (link->fd >= 0) {
+        if (was_connected) {
                 ev_io_stop(link->loop, &link->readable);
                 ev_io_stop(link->loop, &link->writable);
                 (void)close(link->fd);
@@ -52,6 +54,10 @@ static void disconnect(struct link *link, const char *reason)
         lines_clear(&link->in);
         strbuf_reset(&link->out);
         link->behind = link->report.length > 0;
+        link->in_doubt |= was_connected;
+        if (was_connected)
+                ev_feed_event(link->loop, &link->retry,
+                              EV_TIMER); /* at once: the answer tells whether it lives */
         ev_timer_again(link->loop, &link->retry);
 }
 
@@ -109,7 +115,7 @@ static int take_sets(struct link *link, const char *data, size_t length, struct 
                 r = announce_set_decode(line, length, &set, error);
                 if (r < 0)
                         return r;
-                link->on_set(link->userdata, &set);
+                link->listener.set(link->listener.userdata, &set);
         }
         return 0;
 }
@@ -144,8 +150,12 @@ static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
         fd = unix_socket_connect(link->path, &error);
         if (fd < 0) {
                 disconnect(link, error.what);
+                if (link->in_doubt)
+                        link->listener.lost(link->listener.userdata);
+                link->in_doubt = false;
                 return;
         }
+        link->in_doubt = false;
         ev_timer_stop(loop, watcher);
         link->fd = TAKE_FD(fd);
         log_info(MODULE, "connected to coracle", LOG_TEXT("socket", link->path));
@@ -155,7 +165,7 @@ static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
         flush(link);
 }
 
-int link_new(struct ev_loop *loop, const char *path, link_fn *on_set, void *userdata, struct link **out)
+int link_new(struct ev_loop *loop, const char *path, const struct link_listener *listener, struct link **out)
 {
         struct link *link = calloc(1, sizeof(*link));
 
@@ -163,11 +173,14 @@ int link_new(struct ev_loop *loop, const char *path, link_fn *on_set, void *user
                 return -ENOMEM;
         link->loop = loop;
         link->path = path;
-        link->on_set = on_set;
-        link->userdata = userdata;
+        link->listener = *listener;
         link->fd = -1;
+        link->in_doubt = true; /* what an announcer before this one has announced may have nobody behind it */
         link->in.max = ANNOUNCE_MESSAGE_MAX;
         ev_io_init(&link->readable, on_readable, -1, EV_READ);
+        /* Before any timer: what has been waiting while this process was late tells that coracle is not
+         * silent. */
+        ev_set_priority(&link->readable, EV_MAXPRI);
         ev_io_init(&link->writable, on_writable, -1, EV_WRITE);
         ev_timer_init(&link->retry, on_retry, 0., LINK_RETRY_MS / 1e3);
         ev_timer_start(loop, &link->retry);

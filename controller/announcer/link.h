@@ -10,11 +10,17 @@
 
 struct link;
 
-/* A set has come. The callback takes its contents. */
-typedef void link_fn(void *userdata, struct announce_set *set);
+struct link_listener {
+        void *userdata;
+        /* A set has come. The callback takes its contents. */
+        void (*set)(void *userdata, struct announce_set *set);
+        /* The connection has ended, and nobody listens any more: coracle is dead. (One that lives is
+         * connected to again at once, without a word.) The link is being made again. */
+        void (*lost)(void *userdata);
+};
 
 /* `path` is borrowed. Returns 0 and *out, or -ENOMEM. The first attempt is made by the loop. */
-int link_new(struct ev_loop *loop, const char *path, link_fn *on_set, void *userdata, struct link **out);
+int link_new(struct ev_loop *loop, const char *path, const struct link_listener *listener, struct link **out);
 
 /* Sends the report if coracle does not have it yet, now or once connected. Returns 0 or -ENOMEM. */
 int link_report(struct link *link, const struct announce_report *report);

@@ -1,4 +1,5 @@
 #include "announcer/announcer.h"
+#include "announcer/linger.h"
 #include "announcer/options.h"
 
 #include <signal.h>
@@ -48,5 +49,9 @@ int main(int argc, char **argv)
         }
         log_setup(options.log_level, options.log_json);
         (void)signal(SIGPIPE, SIG_IGN); /* exabgp's end shows as EPIPE */
+        if (options.linger_s) {
+                linger(options.socket, options.linger_s);
+                return EXIT_FINE;
+        }
         return run(&options);
 }

@@ -1,295 +1,389 @@
 #include "announcer/node_routes.h"
 
+#include "announcer/node_lease.h"
+#include "announcer/node_probe.h"
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/time.h>
 
-struct node_routes {
-        struct mnl_socket *socket;
-        uint32_t sequence;
-        struct addr gateway4, gateway6;
-        struct prefix_list present; /* while a dump runs: routes of ours */
-        bool out_of_memory;
+#define MODULE "node-routes"
+
+/* Of 256, less one, as the kernel counts. */
+enum {
+        WEIGHT_SERVING = 254,
+        WEIGHT_DRAINING = 0,
+        TRIES = 3, /* the kernel removes next-hops by itself while we read and write */
 };
 
-static size_t addr_size(const struct addr *addr)
-{
-        return addr_bits(addr) / 8u;
-}
+/* A pod whose lease nobody held when we looked. */
+struct missing {
+        struct addr pod;
+        int64_t since_ms;
+};
+
+struct node_routes {
+        int netns;
+        struct node_table table;
+        struct addr gateway4, gateway6;
+        struct node_probe probe4, probe6;
+        bool lost; /* the node does not reach us, in one family at least */
+        bool held; /* our own leases */
+        struct missing *missing;
+        size_t n_missing;
+};
 
 static const struct addr *gateway_of(const struct node_routes *routes, uint8_t family)
 {
         return family == AF_INET6 ? &routes->gateway6 : &routes->gateway4;
 }
 
-/* The socket belongs to the namespace it was made in, wherever the process is later. */
-static struct mnl_socket *open_socket_in(const char *netns_path, struct error *error)
+static bool is_own(const struct node_routes *routes, const struct addr *gateway)
+{
+        return addr_equal(gateway, gateway_of(routes, gateway->family));
+}
+
+/* Sockets belong to the namespace they were made in, wherever the process is later. */
+static int open_sockets_there(struct node_routes *routes)
 {
         _cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        _cleanup_close_ int there = open(netns_path, O_RDONLY | O_CLOEXEC);
-        struct mnl_socket *socket;
-        int errnum;
+        int r;
 
-        if (here < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0) {
-                errnum = errno;
-                (void)error_set(error, netns_path, "cannot enter the network namespace: %s",
-                                strerror(errnum));
-                errno = errnum;
-                return NULL;
-        }
-        socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-        errnum = errno;
-        if (setns(here, CLONE_NEWNET) < 0) {
-                errnum = errno;
-                if (socket)
-                        (void)mnl_socket_close(socket);
-                socket = NULL;
-        }
-        if (!socket)
-                (void)error_set(error, netns_path, "cannot open netlink there: %s", strerror(errnum));
-        errno = errnum;
-        return socket;
+        if (here < 0 || setns(routes->netns, CLONE_NEWNET) < 0)
+                return -errno;
+        r = node_table_open(&routes->table);
+        if (r == 0)
+                r = node_probe_open_sender(&routes->probe4);
+        if (r == 0)
+                r = node_probe_open_sender(&routes->probe6);
+        if (setns(here, CLONE_NEWNET) < 0)
+                return -errno;
+        return r;
 }
 
 int node_routes_new(const char *netns_path, const struct addr *gateway4, const struct addr *gateway6,
                     struct node_routes **out, struct error *error)
 {
-        const struct timeval timeout = {.tv_sec = 1}; /* the kernel answers at once; never hang on it */
         _cleanup_(node_routes_free_p) struct node_routes *routes = calloc(1, sizeof(*routes));
-        int on = 1, errnum;
+        int r;
 
         if (!routes)
                 return error_oom(error);
         routes->gateway4 = *gateway4;
         routes->gateway6 = *gateway6;
-        routes->socket = open_socket_in(netns_path, error);
-        if (!routes->socket)
-                return -errno;
-        /* Lets the kernel filter a dump by protocol; without it (before 4.20) we filter ourselves. */
-        (void)mnl_socket_setsockopt(routes->socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-        if (mnl_socket_bind(routes->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-            setsockopt(mnl_socket_get_fd(routes->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout,
-                       sizeof(timeout)) < 0) {
-                errnum = errno;
-                (void)error_set(error, netns_path, "cannot set up netlink: %s", strerror(errnum));
-                return -errnum;
+        routes->probe4 = routes->probe6 = (struct node_probe)NODE_PROBE_NONE;
+        routes->netns = open(netns_path, O_RDONLY | O_CLOEXEC);
+        if (routes->netns < 0) {
+                r = -errno;
+                (void)error_set(error, netns_path, "cannot open: %s", strerror(-r));
+                return r;
+        }
+        r = node_probe_open(&routes->probe4, gateway4);
+        if (r == 0)
+                r = node_probe_open(&routes->probe6, gateway6);
+        if (r < 0) {
+                (void)error_set(error, "--pod-address", "cannot use it: %s", strerror(-r));
+                return r;
+        }
+        r = open_sockets_there(routes);
+        if (r < 0) {
+                (void)error_set(error, netns_path, "cannot open sockets there: %s", strerror(-r));
+                return r;
         }
         *out = TAKE_PTR(routes);
         return 0;
 }
 
-/* Sends one request and runs its answers through `callback`. Returns 0 or a negative errno. */
-static int talk(struct node_routes *routes, struct nlmsghdr *request, mnl_cb_t callback)
+static bool is_alive(const struct node_routes *routes, const struct addr *gateway)
 {
-        _Alignas(struct nlmsghdr) char answer[32768];
-        unsigned int port = mnl_socket_get_portid(routes->socket);
-        ssize_t n;
-        int r = MNL_CB_OK;
-
-        request->nlmsg_seq = ++routes->sequence;
-        if (mnl_socket_sendto(routes->socket, request, request->nlmsg_len) < 0)
-                return -errno;
-        while (r > MNL_CB_STOP) {
-                n = mnl_socket_recvfrom(routes->socket, answer, sizeof(answer));
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                r = mnl_cb_run(answer, (size_t)n, routes->sequence, port, callback, routes);
-                if (r < 0 && errno == EPROTO)
-                        r = MNL_CB_OK; /* the late answer to a request that we gave up on */
-        }
-        return r < 0 ? -errno : 0;
+        return is_own(routes, gateway) || node_lease_held(routes->netns, gateway);
 }
 
-static struct rtmsg *put_route(struct nlmsghdr *message, uint16_t type, uint16_t flags, uint8_t family)
+static int64_t missing_since(const struct node_routes *routes, const struct addr *pod, int64_t now_ms)
 {
-        struct rtmsg *route;
-
-        message->nlmsg_type = type;
-        message->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-        route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
-        route->rtm_family = family;
-        route->rtm_table = RT_TABLE_MAIN;
-        route->rtm_protocol = NODE_ROUTES_PROTOCOL;
-        return route;
+        for (size_t i = 0; i < routes->n_missing; i++)
+                if (addr_equal(&routes->missing[i].pod, pod))
+                        return routes->missing[i].since_ms;
+        return now_ms;
 }
 
-/* Adds or removes one. With NLM_F_CREATE alone the kernel puts it beside (IPv4: before) those of other pods.
+/* Removes the next-hops of pods that have been dead for long enough. Returns how many, or a negative errno.
  */
-static int change_route(struct node_routes *routes, bool add, const struct prefix *pool)
+static int bury(struct node_routes *routes, int64_t now_ms)
 {
-        _Alignas(struct nlmsghdr) char buffer[512];
-        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-        const struct addr *gateway = gateway_of(routes, pool->addr.family);
-        struct rtmsg *route;
-        int r;
+        const struct node_table *table = &routes->table;
+        struct missing *missing = calloc(table->n_hops + 1, sizeof(*missing));
+        size_t n_missing = 0;
+        int buried = 0, r = 0;
 
-        route = put_route(message, add ? RTM_NEWROUTE : RTM_DELROUTE,
-                          add ? NLM_F_ACK | NLM_F_CREATE : NLM_F_ACK, pool->addr.family);
-        route->rtm_dst_len = pool->length;
-        route->rtm_scope = RT_SCOPE_UNIVERSE;
-        route->rtm_type = RTN_UNICAST;
-        mnl_attr_put(message, RTA_DST, addr_size(&pool->addr), pool->addr.bytes);
-        mnl_attr_put(message, RTA_GATEWAY, addr_size(gateway), gateway->bytes);
-        r = talk(routes, message, NULL);
-        if ((add && r == -EEXIST) || (!add && r == -ESRCH))
+        if (!missing)
+                return -ENOMEM;
+        for (size_t i = 0; i < table->n_hops && r == 0; i++) {
+                const struct addr *pod = &table->hops[i].gateway;
+                const int64_t since_ms = missing_since(routes, pod, now_ms);
+                char text[ADDR_TEXT_SIZE];
+
+                if (is_alive(routes, pod))
+                        continue;
+                if (now_ms - since_ms < NODE_ROUTES_GRACE_MS) {
+                        missing[n_missing++] = (struct missing){*pod, since_ms};
+                        continue;
+                }
+                log_info(MODULE, "removed what a dead pod has left", LOG_TEXT("pod", addr_format(pod, text)));
+                r = node_table_remove(&routes->table, table->hops[i].id);
+                buried++;
+        }
+        free(routes->missing);
+        routes->missing = missing;
+        routes->n_missing = n_missing;
+        return r < 0 ? r : buried;
+}
+
+static struct node_member *find_member(struct node_group *group, uint32_t hop)
+{
+        for (size_t i = 0; i < group->count; i++)
+                if (group->members[i].hop == hop)
+                        return &group->members[i];
+        return NULL;
+}
+
+static bool has_other_alive(const struct node_routes *routes, const struct node_group *group, uint32_t own)
+{
+        for (size_t i = 0; i < group->count; i++) {
+                const struct node_hop *hop = node_table_find_hop(&routes->table, group->members[i].hop);
+
+                if (hop && hop->id != own && is_alive(routes, &hop->gateway))
+                        return true;
+        }
+        return false;
+}
+
+/* A pod that comes waits until it is known whether they are dead: their share of its traffic would be lost.
+ */
+static bool has_missing(const struct node_routes *routes, const struct node_group *group)
+{
+        for (size_t i = 0; i < group->count; i++) {
+                const struct node_hop *hop = node_table_find_hop(&routes->table, group->members[i].hop);
+
+                if (hop && !is_alive(routes, &hop->gateway))
+                        return true;
+        }
+        return false;
+}
+
+/* The last one takes the group with it, and with that the route. */
+static int leave_group(struct node_routes *routes, struct node_group *group, struct node_member *member)
+{
+        if (group->count == 1)
+                return node_table_remove(&routes->table, group->id);
+        *member = group->members[--group->count];
+        return node_table_put_group(&routes->table, group);
+}
+
+static int begin_route(struct node_routes *routes, const struct prefix *pool, uint32_t own)
+{
+        struct node_group group = {.count = 1, .members = {{own, WEIGHT_SERVING}}};
+        int r = node_table_put_group(&routes->table, &group);
+
+        return r < 0 ? r : node_table_add_route(&routes->table, pool, group.id);
+}
+
+/* A pod that does not serve yet, or not any more and has left, does not come in to drain. */
+static int set_pool(struct node_routes *routes, const struct prefix *pool, uint32_t own,
+                    enum node_routes_role role)
+{
+        const uint8_t weight = role == NODE_ROUTES_SERVING ? WEIGHT_SERVING : WEIGHT_DRAINING;
+        struct node_route *route = node_table_find_route(&routes->table, pool);
+        struct node_group *group = route ? node_table_find_group(&routes->table, route->group) : NULL;
+        struct node_member *member = group ? find_member(group, own) : NULL;
+
+        if (!member && role != NODE_ROUTES_SERVING)
                 return 0;
+        if (!group)
+                return begin_route(routes, pool, own);
+        /* Alone it stays, but with so little weight that whoever comes to serve has nearly all at once. */
+        if (role == NODE_ROUTES_IDLE && has_other_alive(routes, group, own))
+                return leave_group(routes, group, member);
+        if (member && member->weight == weight)
+                return 0;
+        if (role == NODE_ROUTES_SERVING && has_missing(routes, group))
+                return NODE_ROUTES_WAITING;
+        if (!member) {
+                if (group->count == NODE_GROUP_MEMBERS_MAX)
+                        return -ENOSPC;
+                member = &group->members[group->count++];
+        }
+        *member = (struct node_member){own, weight};
+        return node_table_put_group(&routes->table, group);
+}
+
+/* Out of the routes that this pod is in and should not be; and away with groups that lost their route. */
+static int leave_others(struct node_routes *routes, uint8_t family, const struct prefix_list *pools,
+                        uint32_t own)
+{
+        struct node_table *table = &routes->table;
+        int r = 0;
+
+        for (size_t i = 0; i < table->n_routes && r == 0; i++) {
+                struct node_group *group = node_table_find_group(table, table->routes[i].group);
+                struct node_member *member = group ? find_member(group, own) : NULL;
+
+                if (member && table->routes[i].pool.addr.family == family &&
+                    !prefix_list_contains(pools, &table->routes[i].pool))
+                        r = leave_group(routes, group, member);
+        }
         return r;
 }
 
-static bool is_gateway(const struct nlattr *attr, const struct addr *gateway)
+static int remove_orphans(struct node_table *table)
 {
-        return mnl_attr_get_payload_len(attr) == addr_size(gateway) &&
-               memcmp(mnl_attr_get_payload(attr), gateway->bytes, addr_size(gateway)) == 0;
-}
+        int r = 0;
 
-/* A dumped route: what it leads to, and whether through this pod. */
-struct found {
-        struct prefix prefix;
-        const struct addr *gateway;
-        bool ours;
-};
+        for (size_t i = 0; i < table->n_groups && r == 0; i++) {
+                bool used = false;
 
-static int on_attr(const struct nlattr *attr, void *userdata);
-
-/* IPv6 dumps the routes of several pods as one with several next-hops. */
-static void walk_next_hops(const struct nlattr *multipath, struct found *found)
-{
-        const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
-        int left = mnl_attr_get_payload_len(multipath);
-
-        while (RTNH_OK(hop, left)) {
-                int length = (int)RTNH_ALIGN(hop->rtnh_len);
-
-                (void)mnl_attr_parse_payload(hop + 1, hop->rtnh_len - sizeof(*hop), on_attr, found);
-                left -= length;
-                hop = (const struct rtnexthop *)((const char *)hop + length);
+                for (size_t j = 0; j < table->n_routes; j++)
+                        used |= table->routes[j].group == table->groups[i].id;
+                if (!used)
+                        r = node_table_remove(table, table->groups[i].id);
         }
+        return r;
 }
 
-static int on_attr(const struct nlattr *attr, void *userdata)
+static bool has_family(const struct prefix_list *pools, uint8_t family)
 {
-        struct found *found = userdata;
-        size_t size = addr_size(&found->prefix.addr);
-
-        switch (mnl_attr_get_type(attr)) {
-        case RTA_DST:
-                if (mnl_attr_get_payload_len(attr) == size)
-                        memcpy(found->prefix.addr.bytes, mnl_attr_get_payload(attr), size);
-                break;
-        case RTA_GATEWAY:
-                found->ours |= is_gateway(attr, found->gateway);
-                break;
-        case RTA_MULTIPATH:
-                walk_next_hops(attr, found);
-                break;
-        default:
-                break;
-        }
-        return MNL_CB_OK;
+        for (size_t i = 0; i < pools->count; i++)
+                if (pools->prefixes[i].addr.family == family)
+                        return true;
+        return false;
 }
 
-static int on_route(const struct nlmsghdr *message, void *userdata)
+/* This pod's next-hop: *own is 0 if there is none and none is needed. */
+static int own_hop(struct node_routes *routes, const struct addr *gateway, bool needed, uint32_t *own)
 {
-        struct node_routes *routes = userdata;
-        const struct rtmsg *route = mnl_nlmsg_get_payload(message);
-        struct found found = {
-            .prefix = {.addr.family = route->rtm_family, .length = route->rtm_dst_len},
-            .gateway = gateway_of(routes, route->rtm_family),
-        };
+        const struct node_hop *hop = node_table_find_gateway(&routes->table, gateway);
 
-        if (route->rtm_protocol != NODE_ROUTES_PROTOCOL || route->rtm_table != RT_TABLE_MAIN)
-                return MNL_CB_OK;
-        (void)mnl_attr_parse(message, sizeof(*route), on_attr, &found);
-        if (found.ours && prefix_list_append(&routes->present, &found.prefix) < 0)
-                routes->out_of_memory = true;
-        return MNL_CB_OK;
-}
-
-static int dump(struct node_routes *routes, uint8_t family)
-{
-        _Alignas(struct nlmsghdr) char buffer[256];
-        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-        int r;
-
-        (void)put_route(message, RTM_GETROUTE, NLM_F_DUMP, family);
-        r = talk(routes, message, on_route);
-        return r == -ENOENT ? 0 : r; /* the namespace never had a route: there is no main table yet */
-}
-
-/* Adds what is missing and removes what is too much, of one family. Returns the first failure. */
-static int repair(struct node_routes *routes, uint8_t family, const struct prefix_list *pools,
-                  const struct prefix **failed)
-{
-        int result = 0, r;
-
-        for (size_t i = 0; i < routes->present.count; i++) {
-                if (prefix_list_contains(pools, &routes->present.prefixes[i]))
-                        continue;
-                r = change_route(routes, false, &routes->present.prefixes[i]);
-                if (r < 0 && result == 0) {
-                        result = r;
-                        *failed = &routes->present.prefixes[i];
-                }
-        }
-        for (size_t i = 0; i < pools->count; i++) {
-                if (pools->prefixes[i].addr.family != family ||
-                    prefix_list_contains(&routes->present, &pools->prefixes[i]))
-                        continue;
-                r = change_route(routes, true, &pools->prefixes[i]);
-                if (r < 0 && result == 0) {
-                        result = r;
-                        *failed = &pools->prefixes[i];
-                }
-        }
-        return result;
+        *own = hop ? hop->id : 0;
+        return hop || !needed ? 0 : node_table_add_hop(&routes->table, gateway, own);
 }
 
 static int set_family(struct node_routes *routes, uint8_t family, const struct prefix_list *pools,
-                      struct error *error)
+                      enum node_routes_role role, struct error *error)
 {
-        const struct prefix *failed = NULL;
+        const struct addr *gateway = gateway_of(routes, family);
+        const bool wanted = has_family(pools, family);
         char text[PREFIX_TEXT_SIZE];
+        bool waiting = false;
+        uint32_t own;
         int r;
 
-        if (gateway_of(routes, family)->family == AF_UNSPEC)
+        if (gateway->family == AF_UNSPEC)
                 return 0;
-        prefix_list_clear(&routes->present);
-        routes->out_of_memory = false;
-        r = dump(routes, family);
-        if (r == 0 && routes->out_of_memory)
-                return error_oom(error);
+        r = own_hop(routes, gateway, wanted && role == NODE_ROUTES_SERVING, &own);
+        if (r < 0)
+                (void)error_set(error, addr_format(gateway, text), "cannot make a next-hop of the pod: %s",
+                                strerror(-r));
+        if (r < 0 || !own)
+                return r;
+        if (!wanted) /* out of everything at once */
+                return node_table_remove(&routes->table, own);
+        for (size_t i = 0; i < pools->count; i++) {
+                if (pools->prefixes[i].addr.family != family)
+                        continue;
+                r = set_pool(routes, &pools->prefixes[i], own, role);
+                if (r < 0) {
+                        (void)error_set(error, prefix_format(&pools->prefixes[i], text),
+                                        "cannot change the node's route: %s", strerror(-r));
+                        return r;
+                }
+                waiting |= r == NODE_ROUTES_WAITING;
+        }
+        r = leave_others(routes, family, pools, own);
+        return r == 0 && waiting ? NODE_ROUTES_WAITING : r;
+}
+
+static int set_locked(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
+                      int64_t now_ms, struct error *error)
+{
+        int r, r4, r6;
+
+        do {
+                r = node_table_read(&routes->table);
+                if (r == 0)
+                        r = remove_orphans(&routes->table);
+                if (r == 0)
+                        r = bury(routes, now_ms);
+        } while (r > 0);
         if (r < 0) {
-                (void)error_set(error, "node routes", "cannot list: %s", strerror(-r));
+                (void)error_set(error, "node routes", "cannot list or clean up: %s", strerror(-r));
                 return r;
         }
-        prefix_list_sort(&routes->present);
-        r = repair(routes, family, pools, &failed);
-        if (r < 0)
-                (void)error_set(error, prefix_format(failed, text), "cannot change the node's route: %s",
-                                strerror(-r));
+        r4 = set_family(routes, AF_INET, pools, role, error);
+        r6 = set_family(routes, AF_INET6, pools, role, error);
+        return r4 < 0 || r6 == 0 ? r4 : r6;
+}
+
+/* Only from the first word of coracle on: a new pod must not answer for what a dead one of its address has
+ * left. */
+static int hold_leases(struct node_routes *routes)
+{
+        int r = routes->held ? 0 : node_lease_hold(routes->netns, &routes->gateway4);
+
+        if (r == 0 && !routes->held)
+                r = node_lease_hold(routes->netns, &routes->gateway6);
+        routes->held = r == 0;
         return r;
 }
 
-int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, struct error *error)
+/* Both families leave together: what is wrong with one link is wrong with both. */
+static bool is_lost(struct node_routes *routes, int64_t now_ms)
 {
-        int r4 = set_family(routes, AF_INET, pools, error), r6 = set_family(routes, AF_INET6, pools, error);
+        const bool reached4 = node_probe_reaches(&routes->probe4, now_ms);
+        const bool reached6 = node_probe_reaches(&routes->probe6, now_ms);
+        const bool lost = !reached4 || !reached6;
 
-        return r4 < 0 ? r4 : r6;
+        if (lost && !routes->lost)
+                log_warning(MODULE, "the node does not reach this pod any more");
+        if (!lost && routes->lost)
+                log_info(MODULE, "the node reaches this pod again");
+        routes->lost = lost;
+        return lost;
+}
+
+int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
+                    int64_t now_ms, struct error *error)
+{
+        int r;
+
+        if (is_lost(routes, now_ms))
+                role = NODE_ROUTES_IDLE;
+        r = hold_leases(routes);
+        if (r == 0)
+                r = node_lease_lock(routes->netns);
+        if (r < 0) {
+                (void)error_set(error, "node routes", "cannot get the lock: %s", strerror(-r));
+                return r;
+        }
+        for (int i = 0; i < TRIES; i++) {
+                r = set_locked(routes, pools, role, now_ms, error);
+                if (r >= 0)
+                        break;
+        }
+        node_lease_unlock(routes->netns);
+        return r;
 }
 
 void node_routes_free(struct node_routes *routes)
 {
         if (!routes)
                 return;
-        if (routes->socket)
-                (void)mnl_socket_close(routes->socket);
-        prefix_list_clear(&routes->present);
+        if (routes->netns >= 0)
+                (void)close(routes->netns);
+        node_table_close(&routes->table);
+        node_probe_close(&routes->probe4);
+        node_probe_close(&routes->probe6);
+        free(routes->missing);
         free(routes);
 }

@@ -1,34 +1,51 @@
-/* The way from the node into this pod: `POOL via POD_ADDRESS` in the node's network namespace, for every
- * pool.
+/* The way from the node into the LB pods on it: one multipath route per pool in the node's network namespace,
+ * over all pods of the fleet that serve. node_table.h says what it is made of.
  *
- * The routes carry a protocol number of their own, and only those with this pod's address as gateway are
- * touched: several LB pods on one node keep theirs side by side. IPv4 uses the one that was added last, IPv6
- * spreads over all of them.
+ * Nobody coordinates the announcers of a node: each one puts its own pod into the route, takes it out, and
+ * removes what a dead pod has left, of whichever fleet. A pod is dead when nobody has held its lease for
+ * NODE_ROUTES_GRACE_MS (node_lease.h), long enough for exabgp to start a killed announcer again; each holds
+ * its pod's from the first node_routes_set on. Changing a
+ * group is reading, changing, replacing, and the kernel does not compare before it replaces: hence the lock,
+ * under which everything is read anew.
+ *
+ * A pod that the node does not reach any more (node_probe.h) leaves as if it were idle.
  *
  * The pod's address must be reachable from the node on a link of its own (a CNI's bridge or veth), as it is
- * on a pod's own node; the kernel finds the interface.
+ * on a pod's own node.
  */
 #pragma once
 
-#include "base/error.h"
-#include "core/announce_set.h"
+#include "announcer/node_table.h"
 
-/* "C"; `ip route show proto 67`. In nobody's rt_protos so far. */
-#define NODE_ROUTES_PROTOCOL 67
+enum {
+        NODE_ROUTES_GRACE_MS = 500,
+};
+
+enum node_routes_role {
+        NODE_ROUTES_IDLE, /* others should have the traffic; if there are none, what is in the route stays */
+        NODE_ROUTES_SERVING,  /* an equal share */
+        NODE_ROUTES_DRAINING, /* the flows it has, and as few new ones as possible while others serve */
+};
+
+/* Not in the routes yet: there are others in them that may be dead. */
+#define NODE_ROUTES_WAITING 1
 
 struct node_routes;
 
 /* Opens a netlink socket in the namespace at netns_path and comes back; needs CAP_SYS_ADMIN for that, and
- * CAP_NET_ADMIN over the namespace from then on. Gateways may be of AF_UNSPEC: pools of that family get no
- * route. Returns 0 and *out; or a negative errno with *error set. */
+ * CAP_NET_ADMIN over the namespace from then on. Gateways, this pod's addresses, may be of AF_UNSPEC: pools
+ * of that family get no route. Returns 0 and *out; or a negative errno with *error set. */
 int node_routes_new(const char *netns_path, const struct addr *gateway4, const struct addr *gateway6,
                     struct node_routes **out, struct error *error);
 
-/* Makes the namespace hold our routes for these (sorted) pools and no others of ours; costs one small dump if
- * it does already. Returns 0 once that is so, or a negative errno with *error set; the rest is then done all
- * the same. */
-int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, struct error *error);
+/* Makes this pod's part in the namespace as it should be: in the routes of these (sorted) pools according to
+ * its role, and in no others of ours. Costs three small dumps if all is as it should be. Time is monotonic.
+ * Returns 0 once that is so; NODE_ROUTES_WAITING, for NODE_ROUTES_GRACE_MS at most if asked often enough; or
+ * a negative errno with *error set. The rest is then done all the same. */
+int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
+                    int64_t now_ms, struct error *error);
 
-/* NULL is fine. The routes stay: node_routes_set without pools removes them. */
+/* NULL is fine. The pod stays in the routes until somebody misses its lease: node_routes_set without pools
+ * takes it out at once. */
 void node_routes_free(struct node_routes *routes);
 DEFINE_CLEANUP(struct node_routes *, node_routes_free)

@@ -19,6 +19,7 @@ static const char usage[] =
     "CORACLE_NODE_NETNS\n"
     "  --pod-address ADDRESS  that route's gateway; once per family                       "
     "CORACLE_POD_ADDRESS\n"
+    "  --linger SECONDS       do nothing but wait until coracle has ended, no longer than that: a preStop\n"
     "  --log-level LEVEL      error, warning, info or debug [info]                        CORACLE_LOG_LEVEL\n"
     "  --log-format FORMAT    logfmt or json [logfmt]                                     "
     "CORACLE_LOG_FORMAT\n"
@@ -104,6 +105,17 @@ static int read_log_environment(struct options *options, struct error *error)
         return 0;
 }
 
+static int set_linger(struct options *options, const char *text, struct error *error)
+{
+        char *end;
+        unsigned long seconds = strtoul(text, &end, 10);
+
+        if (end == text || *end || *text == '-' || seconds < 1 || seconds > 86400)
+                return error_set(error, "--linger", "\"%s\" is not a number of seconds", text);
+        options->linger_s = (unsigned int)seconds;
+        return 0;
+}
+
 static bool has_two_of_a_family(const struct addr_list *list)
 {
         for (size_t i = 1; i < list->count; i++)
@@ -115,6 +127,8 @@ static bool has_two_of_a_family(const struct addr_list *list)
 
 static int check(const struct options *options, struct error *error)
 {
+        if (options->linger_s)
+                return OPTIONS_RUN;
         if (!options->next_hops.count)
                 return error_set(error, "--next-hop", "is missing");
         if (has_two_of_a_family(&options->next_hops))
@@ -129,11 +143,17 @@ static int check(const struct options *options, struct error *error)
 int options_parse(int argc, char **argv, struct options *out, struct error *error)
 {
         static const struct option longs[] = {
-            {"next-hop", required_argument, NULL, 'n'},    {"neighbor", required_argument, NULL, 'p'},
-            {"socket", required_argument, NULL, 's'},      {"node-netns", required_argument, NULL, 'N'},
-            {"pod-address", required_argument, NULL, 'a'}, {"log-level", required_argument, NULL, 'l'},
-            {"log-format", required_argument, NULL, 'f'},  {"help", no_argument, NULL, 'h'},
-            {"version", no_argument, NULL, 'v'},           {NULL, 0, NULL, 0},
+            {"next-hop", required_argument, NULL, 'n'},
+            {"neighbor", required_argument, NULL, 'p'},
+            {"socket", required_argument, NULL, 's'},
+            {"node-netns", required_argument, NULL, 'N'},
+            {"pod-address", required_argument, NULL, 'a'},
+            {"log-level", required_argument, NULL, 'l'},
+            {"log-format", required_argument, NULL, 'f'},
+            {"help", no_argument, NULL, 'h'},
+            {"version", no_argument, NULL, 'v'},
+            {"linger", required_argument, NULL, 'w'},
+            {NULL, 0, NULL, 0},
         };
         struct options options = {.log_level = LOG_LEVEL_INFO};
         int c, r = 0;
@@ -152,6 +172,8 @@ int options_parse(int argc, char **argv, struct options *out, struct error *erro
                         options.node_netns = optarg;
                 else if (c == 'a')
                         r = add_addrs(&options.pod_addresses, "--pod-address", optarg, error);
+                else if (c == 'w')
+                        r = set_linger(&options, optarg, error);
                 else if (c == 'l')
                         r = set_log_level(&options, "--log-level", optarg, error);
                 else if (c == 'f')

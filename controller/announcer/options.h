@@ -22,6 +22,7 @@ struct options {
         struct addr_list next_hops;
         struct addr_list pod_addresses;
         struct addr_list neighbors;
+        unsigned int linger_s; /* 0: run; else only wait until coracle has ended */
         enum log_level log_level;
         bool log_json;
 };

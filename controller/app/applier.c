@@ -20,6 +20,7 @@ struct candidate {
 struct applier {
         struct ev_loop *loop;
         struct keepalived *keepalived;
+        struct ahead *ahead;
         struct applier_listener listener;
         const struct template_set *templates;
         struct plan *plan;          /* applied */
@@ -43,6 +44,7 @@ static void fail(struct applier *applier, const struct error *error)
 {
         applier->failures++;
         log_error("apply", "cannot apply; keeping what runs", LOG_ERROR_FIELDS(error));
+        ahead_follow(applier->ahead, applier->plan, NULL, true);
         if (!applier->waiting) {
                 plan_forget_problems(applier->candidate.plan, applier->candidate.n_problems);
                 applier->waiting = TAKE_PTR(applier->candidate.plan);
@@ -68,6 +70,7 @@ static void adopt(struct applier *applier, bool reloaded)
         applier->running = candidate->config;
         candidate->config = (struct ipvs_config){0};
         candidate_clear(candidate);
+        ahead_follow(applier->ahead, applier->plan, &applier->running, true);
         problems_log_new(before, applier->plan);
         applier->listener.applied(applier->listener.userdata, reloaded);
         plan_free(before);
@@ -102,6 +105,7 @@ static void try_candidate(struct applier *applier)
                 adopt(applier, false);
                 return;
         }
+        ahead_follow(applier->ahead, candidate->plan, &candidate->config, false);
         if (keepalived_validate(applier->keepalived, candidate->config.text.text,
                                 candidate->config.text.length, &error) < 0)
                 fail(applier, &error);
@@ -155,14 +159,15 @@ static void on_retry(struct ev_loop *loop, ev_timer *watcher, int revents)
         begin_next(container_of(watcher, struct applier, retry));
 }
 
-struct applier *applier_new(struct ev_loop *loop, struct keepalived *keepalived,
+struct applier *applier_new(struct ev_loop *loop, struct keepalived *keepalived, struct ahead *ahead,
                             const struct applier_listener *listener)
 {
         struct applier *applier = calloc(1, sizeof(*applier));
 
         if (!applier)
                 return NULL;
-        *applier = (struct applier){.loop = loop, .keepalived = keepalived, .listener = *listener};
+        *applier =
+            (struct applier){.loop = loop, .keepalived = keepalived, .ahead = ahead, .listener = *listener};
         ev_timer_init(&applier->retry, on_retry, RETRY_S, 0.0);
         return applier;
 }

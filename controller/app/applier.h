@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "core/ipvs_config.h"
+#include "app/ahead.h"
 #include "io/keepalived.h"
 
 struct applier;
@@ -19,8 +19,8 @@ struct applier_listener {
         void (*applied)(void *userdata, bool reloaded);
 };
 
-/* Both are borrowed. Returns NULL if out of memory. */
-struct applier *applier_new(struct ev_loop *loop, struct keepalived *keepalived,
+/* All are borrowed. Returns NULL if out of memory. */
+struct applier *applier_new(struct ev_loop *loop, struct keepalived *keepalived, struct ahead *ahead,
                             const struct applier_listener *listener);
 
 /* The templates to render with from now on. Borrowed. */

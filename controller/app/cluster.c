@@ -131,12 +131,16 @@ void cluster_services_listed(struct cluster *cluster)
                 assigner_listed(cluster->assigner);
 }
 
-void cluster_planned(struct cluster *cluster, const struct model *model, struct plan *plan)
+void cluster_planned(struct cluster *cluster, struct plan *plan)
 {
-        if (!cluster_is_leading(cluster))
-                return;
-        assigner_write(cluster->assigner, plan);
-        events_tell(cluster->events, model, plan);
+        if (cluster_is_leading(cluster))
+                assigner_write(cluster->assigner, plan);
+}
+
+void cluster_applied(struct cluster *cluster, const struct model *model, const struct plan *plan)
+{
+        if (cluster_is_leading(cluster))
+                events_tell(cluster->events, model, plan);
 }
 
 void cluster_resign(struct cluster *cluster)

@@ -22,8 +22,11 @@ bool cluster_is_leading(const struct cluster *cluster);
 /* A complete list of Services has come. */
 void cluster_services_listed(struct cluster *cluster);
 
-/* A plan has been made: writes what it assigns, and tells what is wrong. Takes the plan's assignments. */
-void cluster_planned(struct cluster *cluster, const struct model *model, struct plan *plan);
+/* A plan has been made: writes what it assigns. Takes the plan's assignments. */
+void cluster_planned(struct cluster *cluster, struct plan *plan);
+
+/* It is in force: tells what is wrong, also with templates, and what keepalived has refused. */
+void cluster_applied(struct cluster *cluster, const struct model *model, const struct plan *plan);
 
 /* We are leaving: somebody else shall lead. */
 void cluster_resign(struct cluster *cluster);

@@ -13,6 +13,7 @@ int command_controller(const struct options *options);
 int command_render(const struct options *options);
 int command_check(const struct options *options);
 int command_status(const struct options *options);
+int command_trace(const struct options *options);
 
 /* Prints "coracle: WHERE: WHAT" to stderr. */
 void command_complain(const struct error *error);

@@ -1,8 +1,13 @@
 #include "app/controller.h"
 
+#include "app/ahead.h"
 #include "app/cluster.h"
+#include "app/fleet.h"
 #include "app/gate.h"
+#include "app/leaver.h"
 #include "app/observer.h"
+#include "app/planner.h"
+#include "app/prober.h"
 #include "app/sources.h"
 #include "app/table.h"
 #include "base/log.h"
@@ -16,19 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-
-#define QUIET_S 0.02 /* without an input: then act */
-#define LONGEST_WAIT_S 0.2
-#define DRAIN_S 20.0 /* of a pod's 30 s of grace, for the flows to end */
-#define DRAIN_STEP_S 0.25
-#define DRAIN_FIRST_S 1.0 /* until the routers have heard of it */
-
-enum phase {
-        PHASE_RUNNING,
-        PHASE_DRAINING, /* nothing is announced; flows that are here may end */
-        PHASE_STOPPING, /* keepalived is on its way out */
-};
 
 struct controller {
         struct ev_loop *loop;
@@ -37,50 +29,29 @@ struct controller {
         struct template_set templates;
         struct sources *sources;
         struct cluster *cluster;
+        struct planner *planner;
+        struct prober *prober;
         struct keepalived *keepalived;
+        struct ahead *ahead;
         struct applier *applier;
         struct gate *gate;
         struct table *table;
         struct announce_server *announce_server;
         struct observer *observer;
+        struct fleet *fleet;
         struct announce_set announce_set;
         struct routes routes;
-        enum phase phase;
-        ev_tstamp dirty_since; /* 0: clean */
-        ev_timer reconcile;
-        struct metrics_histogram reconcile_duration;
+        struct leaver *leaver;
         ev_timer routes_again; /* a hold time is over */
-        ev_timer drain;
-        ev_tstamp drain_began;
+        ev_tstamp keepalived_since;
         ev_signal sigterm, sigint, sighup;
 };
 
-static double now_s(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* ---- inputs: they mark, and do nothing else ---- */
-
-static void mark_dirty(struct controller *c)
-{
-        ev_tstamp now = ev_now(c->loop), quiet = QUIET_S;
-
-        if (!c->dirty_since)
-                c->dirty_since = now;
-        if (now + quiet > c->dirty_since + LONGEST_WAIT_S)
-                quiet = c->dirty_since + LONGEST_WAIT_S - now;
-        ev_timer_stop(c->loop, &c->reconcile);
-        ev_timer_set(&c->reconcile, quiet > 0 ? quiet : 0, 0.0);
-        ev_timer_start(c->loop, &c->reconcile);
-}
 
 static void on_objects_changed(void *userdata)
 {
-        mark_dirty(userdata);
+        planner_mark(((struct controller *)userdata)->planner);
 }
 
 static void on_services_listed(void *userdata)
@@ -93,25 +64,21 @@ static void on_services_listed(void *userdata)
 
 /* ---- model → plan → keepalived ---- */
 
-static void on_reconcile(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_plan_due(void *userdata)
 {
-        struct controller *c = container_of(watcher, struct controller, reconcile);
+        struct controller *c = userdata;
         struct plan *plan = NULL;
-        double began = now_s();
 
-        (void)loop;
-        (void)revents;
-        c->dirty_since = 0;
-        if (c->phase != PHASE_RUNNING || !sources_synced(c->sources))
+        if (leaver_phase(c->leaver) == LEAVE_OVER || !sources_synced(c->sources))
                 return;
-        if (plan_build(c->config, sources_model(c->sources), cluster_addresses(c->cluster), &plan) < 0) {
+        if (planner_build(c->planner, sources_model(c->sources), cluster_addresses(c->cluster), &plan) < 0) {
                 log_error("controller", "out of memory; the plan stays as it is");
-                mark_dirty(c);
+                planner_mark(c->planner);
                 return;
         }
-        cluster_planned(c->cluster, sources_model(c->sources), plan);
+        prober_tell(c->prober, plan);
+        cluster_planned(c->cluster, plan);
         gate_want(c->gate, plan);
-        metrics_observe(&c->reconcile_duration, now_s() - began);
 }
 
 /* ---- kernel table → routes → announcer ---- */
@@ -132,6 +99,7 @@ static void publish_routes(struct controller *c)
         _cleanup_(prefix_list_clear) struct prefix_list before = c->announce_set.routes;
 
         c->announce_set.routes = (struct prefix_list){0};
+        c->announce_set.graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING;
         if (routes_collect(&c->routes, &c->config->bgp, &c->announce_set.routes) < 0 ||
             announce_server_set(c->announce_server, &c->announce_set) < 0) {
                 log_error("routes", "out of memory; what is announced stays as it is");
@@ -157,9 +125,10 @@ static void update_routes(struct controller *c)
             .plan = applier_plan(c->applier),
             .kernel = table_states(c->table),
             .synced = sources_synced(c->sources),
+            .strays = fleet_strays(c->fleet),
             .keepalived_up = keepalived_is_up(c->keepalived),
             .settling = table_is_settling(c->table),
-            .draining = c->phase != PHASE_RUNNING,
+            .draining = leaver_phase(c->leaver) >= LEAVE_DRAINING,
             .now_ms = (int64_t)(ev_now(c->loop) * 1000),
         };
         int64_t next_ms;
@@ -175,6 +144,14 @@ static void update_routes(struct controller *c)
 }
 
 static void on_table_looked(void *userdata)
+{
+        struct controller *c = userdata;
+
+        update_routes(c);
+        prober_follow(c->prober, applier_plan(c->applier), table_content(c->table));
+}
+
+static void on_fleet_changed(void *userdata)
 {
         update_routes(userdata);
 }
@@ -199,6 +176,7 @@ static void on_applied(void *userdata, bool reloaded)
                          LOG_INT("vips", plan->n_vips), LOG_INT("problems", plan->n_problems));
         if (table_expect(c->table, plan) < 0)
                 log_error("controller", "out of memory; nothing is announced");
+        cluster_applied(c->cluster, sources_model(c->sources), plan);
         gate_applied(c->gate);
         update_routes(c);
 }
@@ -216,13 +194,16 @@ static void on_keepalived_running(void *userdata, bool up)
 {
         struct controller *c = userdata;
 
-        if (!up && c->phase == PHASE_STOPPING) {
+        if (!up && leaver_phase(c->leaver) == LEAVE_OVER) {
                 ev_break(c->loop, EVBREAK_ALL);
                 return;
         }
         /* A new keepalived flushes the table and builds it anew. */
-        if (up)
+        ahead_forget(c->ahead);
+        if (up) {
+                c->keepalived_since = ev_now(c->loop);
                 table_settle(c->table);
+        }
         update_routes(c);
 }
 
@@ -232,47 +213,31 @@ static void on_keepalived_notified(void *userdata, const struct notify_line *lin
 
         log_info("keepalived", line->up ? "server is up" : "server is down",
                  LOG_TEXT("virtual_server", line->virtual), LOG_TEXT("real_server", line->real));
+        ahead_notified(c->ahead, line);
         table_look(c->table);
 }
 
 /* ---- leaving ---- */
 
-static void on_drain(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_leave_phase(void *userdata)
 {
-        struct controller *c = container_of(watcher, struct controller, drain);
-        ev_tstamp passed = ev_now(loop) - c->drain_began;
-        uint64_t flows = table_flows(c->table);
+        struct controller *c = userdata;
 
-        (void)revents;
-        table_look(c->table);
-        if (passed < DRAIN_FIRST_S || (flows && passed < DRAIN_S))
-                return;
-        log_info("controller", "stopping keepalived", LOG_INT("flows_left", flows),
-                 LOG_INT("drained_ms", passed * 1000));
-        ev_timer_stop(loop, watcher);
-        c->phase = PHASE_STOPPING;
-        if (!keepalived_stop(c->keepalived))
-                ev_break(loop, EVBREAK_ALL);
+        update_routes(c);
+        publish_routes(c);
+        if (leaver_phase(c->leaver) == LEAVE_OVER && !keepalived_stop(c->keepalived))
+                ev_break(c->loop, EVBREAK_ALL);
 }
 
 static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
 {
         struct controller *c = watcher->data;
 
+        (void)loop;
         (void)revents;
-        if (c->phase != PHASE_RUNNING) { /* the second one is for the impatient */
-                c->phase = PHASE_STOPPING;
-                if (!keepalived_stop(c->keepalived))
-                        ev_break(loop, EVBREAK_ALL);
-                return;
-        }
-        log_info("controller", "leaving: routes are withdrawn, flows may end",
-                 LOG_INT("flows", table_flows(c->table)), LOG_INT("deadline_ms", DRAIN_S * 1000));
-        c->phase = PHASE_DRAINING;
-        cluster_resign(c->cluster);
-        c->drain_began = ev_now(loop);
-        update_routes(c);
-        ev_timer_start(loop, &c->drain);
+        if (leaver_phase(c->leaver) == LEAVE_STAYING)
+                cluster_resign(c->cluster);
+        leaver_leave(c->leaver, c->table, c->announce_server); /* the second one is for the impatient */
 }
 
 /* ---- templates ---- */
@@ -309,7 +274,7 @@ static void on_sighup(struct ev_loop *loop, ev_signal *watcher, int revents)
                 return;
         }
         log_info("templates", "read again", LOG_INT("templates", c->templates.count));
-        mark_dirty(c);
+        planner_mark(c->planner);
 }
 
 /* ---- composition ---- */
@@ -325,9 +290,12 @@ static void on_observed(void *userdata, struct observed *out)
             .keepalived = c->keepalived,
             .announce_server = c->announce_server,
             .routes = &c->routes,
-            .reconcile = &c->reconcile_duration,
-            .leaving = c->phase != PHASE_RUNNING,
+            .announce_set = &c->announce_set,
+            .keepalived_age_ms = (int64_t)((ev_now(c->loop) - c->keepalived_since) * 1000),
+            .reconcile = planner_durations(c->planner),
+            .leaving = leaver_phase(c->leaver),
             .leading = c->cluster && cluster_is_leading(c->cluster),
+            .peers = fleet_peers(c->fleet),
             .fuse_blown = gate_fuse(c->gate)->blown,
             .fuse_trips = gate_fuse(c->gate)->trips,
         };
@@ -362,7 +330,12 @@ static int make_parts(struct controller *c, struct error *error)
         const struct applier_listener applier_listener = {c, on_applied};
         const struct table_listener table_listener = {c, on_table_looked, on_table_remedy};
         const struct sources_listener sources_listener = {c, on_objects_changed, on_services_listed};
-        int r = read_templates(c, error);
+        const struct leaver_listener leaver_listener = {c, on_leave_phase};
+        int r = leaver_new(c->loop, c->options, &leaver_listener, &c->leaver, error);
+
+        if (r < 0)
+                return r;
+        r = read_templates(c, error);
 
         if (r < 0)
                 return r == -ENOMEM ? r : -EINVAL; /* whatever is wrong with them is bad configuration */
@@ -376,9 +349,13 @@ static int make_parts(struct controller *c, struct error *error)
                            &c->keepalived, error);
         if (r < 0)
                 return r;
-        c->applier = applier_new(c->loop, c->keepalived, &applier_listener);
-        c->table = table_new(c->loop, "/proc/net/ip_vs", &table_listener);
-        if (!c->applier || !c->table || routes_collect_pools(c->config, &c->announce_set.pools) < 0)
+        c->ahead = ahead_new(c->loop);
+        c->applier = applier_new(c->loop, c->keepalived, c->ahead, &applier_listener);
+        c->table = table_new(c->loop, &table_listener);
+        c->planner = planner_new(c->loop, c->config, on_plan_due, c);
+        c->prober = prober_new(c->loop, on_objects_changed, c);
+        if (!c->ahead || !c->applier || !c->table || !c->planner || !c->prober ||
+            routes_collect_pools(c->config, &c->announce_set.pools) < 0)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
         r = gate_new(c->loop, c->options, c->config, c->applier, &gate_listener, &c->gate, error);
@@ -386,9 +363,11 @@ static int make_parts(struct controller *c, struct error *error)
                 r = make_sockets(c, error);
         if (r == 0)
                 r = sources_new(c->loop, c->options, c->config, &sources_listener, &c->sources, error);
-        return r < 0
-                   ? r
-                   : cluster_new(c->loop, c->options, c->sources, on_objects_changed, c, &c->cluster, error);
+        if (r == 0)
+                r = cluster_new(c->loop, c->options, c->sources, on_objects_changed, c, &c->cluster, error);
+        return r < 0 ? r
+                     : fleet_new(c->loop, c->options, c->sources, c->applier, on_fleet_changed, c, &c->fleet,
+                                 error);
 }
 
 int controller_new(struct ev_loop *loop, const struct options *options, const struct config *config,
@@ -400,9 +379,7 @@ int controller_new(struct ev_loop *loop, const struct options *options, const st
         if (!c)
                 return error_oom(error);
         *c = (struct controller){.loop = loop, .options = options, .config = config};
-        ev_timer_init(&c->reconcile, on_reconcile, 0.0, 0.0);
         ev_timer_init(&c->routes_again, on_routes_again, 0.0, 0.0);
-        ev_timer_init(&c->drain, on_drain, DRAIN_STEP_S, DRAIN_STEP_S);
         start_signal(c, &c->sigterm, SIGTERM, on_stop_signal);
         start_signal(c, &c->sigint, SIGINT, on_stop_signal);
         start_signal(c, &c->sighup, SIGHUP, on_sighup);
@@ -424,19 +401,22 @@ void controller_free(struct controller *c)
 {
         if (!c)
                 return;
-        ev_timer_stop(c->loop, &c->reconcile);
         ev_timer_stop(c->loop, &c->routes_again);
-        ev_timer_stop(c->loop, &c->drain);
         ev_signal_stop(c->loop, &c->sigterm);
         ev_signal_stop(c->loop, &c->sigint);
         ev_signal_stop(c->loop, &c->sighup);
+        fleet_free(c->fleet);
         cluster_free(c->cluster);
         sources_free(c->sources);
         observer_free(c->observer);
         announce_server_free(c->announce_server);
+        leaver_free(c->leaver);
+        prober_free(c->prober);
+        planner_free(c->planner);
         table_free(c->table);
         gate_free(c->gate);
         applier_free(c->applier);
+        ahead_free(c->ahead);
         keepalived_free(c->keepalived);
         routes_clear(&c->routes);
         announce_set_clear(&c->announce_set);

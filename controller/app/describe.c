@@ -93,12 +93,13 @@ json_t *describe(const struct describe_input *input)
                                                                 problem->service, "reason", problem->reason,
                                                                 "message", problem->message));
         }
-        return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o}", "version",
+        return json_pack("{s:s, s:b, s:b, s:b, s:b, s:s, s:i, s:i, s:o, s:o, s:o, s:o}", "version",
                          CORACLE_VERSION, "synced", input->synced, "table_readable", input->table != NULL,
-                         "keepalived_up", input->keepalived_up, "settling", input->settling, "draining",
-                         input->draining, "table_differences", (int)input->differences, "apply_failures",
-                         (int)input->apply_failures, "announcer", describe_announcer(input->report), "vips",
-                         vips, "virtual_servers", virtuals, "problems", problems);
+                         "keepalived_up", input->keepalived_up, "settling", input->settling, "leaving",
+                         leave_phase_name(input->leaving), "table_differences", (int)input->differences,
+                         "apply_failures", (int)input->apply_failures, "announcer",
+                         describe_announcer(input->report), "vips", vips, "virtual_servers", virtuals,
+                         "problems", problems);
 }
 
 /* ---- for people ---- */
@@ -123,7 +124,7 @@ static bool is_true(const json_t *object, const char *key)
 static const char *table_verdict(const json_t *status)
 {
         if (!is_true(status, "table_readable"))
-                return "CANNOT BE READ (does the kernel have the module ip_vs?)";
+                return "CANNOT BE READ: is the module ip_vs loaded on this node?";
         if (number_of(status, "table_differences") == 0)
                 return "as planned";
         return is_true(status, "settling") ? "settling" : "DIFFERS";
@@ -132,11 +133,13 @@ static const char *table_verdict(const json_t *status)
 static void print_summary(const json_t *status)
 {
         const json_t *announcer = json_object_get(status, "announcer");
+        const char *leaving = text_of(status, "leaving");
+        bool stays = strcmp(leaving, leave_phase_name(LEAVE_STAYING)) == 0;
 
-        printf("coracle %s: %s, keepalived %s, kernel table %s%s\n", text_of(status, "version"),
+        printf("coracle %s: %s, keepalived %s, kernel table %s%s%s\n", text_of(status, "version"),
                is_true(status, "synced") ? "synced" : "not synced yet",
                is_true(status, "keepalived_up") ? "up" : "DOWN", table_verdict(status),
-               is_true(status, "draining") ? ", draining" : "");
+               stays ? "" : ", leaving: ", stays ? "" : leaving);
         if (!is_true(announcer, "connected"))
                 printf("announcer: not connected\n");
         else

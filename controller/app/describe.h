@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/ipvs_table.h"
+#include "core/leave.h"
 #include "core/routes.h"
 
 #include <jansson.h>
@@ -12,7 +13,8 @@ struct describe_input {
         const struct ipvs_vip_state *states; /* per plan->vips; NULL likewise */
         const struct routes *routes;
         const struct announce_report *report; /* NULL: no announcer */
-        bool synced, keepalived_up, settling, draining;
+        bool synced, keepalived_up, settling;
+        enum leave_phase leaving;
         size_t differences;
         unsigned long apply_failures;
 };

@@ -105,7 +105,8 @@ static void on_answer(void *userdata, const struct kube_answer *answer)
                 told->to_tell = false; /* the namespace goes, or the Event was an hour old */
         } else if (told) {
                 log_warning(MODULE, "cannot tell a problem by an Event; trying again",
-                            LOG_TEXT("verb", "create"), LOG_TEXT("resource", "events.events.k8s.io"),
+                            LOG_TEXT("verb", told->body ? "create" : "patch"),
+                            LOG_TEXT("resource", "events.events.k8s.io"),
                             LOG_TEXT("namespace", told->namespace), LOG_TEXT("error", answer->error.what));
                 ev_timer_set(&e->again,
                              (double)backoff_next(&e->backoff, arc4random(), answer->retry_after_ms) / 1e3,

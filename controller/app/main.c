@@ -14,11 +14,14 @@ static const struct {
 } commands[] = {
     {"controller", COMMAND_CONTROLLER, command_controller, "--config FILE [--objects DIR]",
      "follow Services and EndpointSlices and drive keepalived (the daemon)"},
-    {"render", COMMAND_RENDER, command_render, "--config FILE --objects FILE... | --values FILE TEMPLATE",
+    {"render", COMMAND_RENDER, command_render,
+     "--config FILE --objects FILE... | --values FILE TEMPLATE [NAME=VALUE | NAME=@FILE]...",
      "print keepalived's configuration, or any template, without a cluster"},
     {"check", COMMAND_CHECK, command_check, "--config FILE",
      "validate the configuration, the templates and what keepalived thinks of them"},
     {"status", COMMAND_STATUS, command_status, "", "ask the running daemon what it serves and announces"},
+    {"trace", COMMAND_TRACE, command_trace, "CLIENT:PORT|- VIP:PORT",
+     "name the real server that a client's connection gets, and what a change would move"},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))

@@ -1,6 +1,7 @@
 #include "app/observer.h"
 
 #include "app/describe.h"
+#include "app/fleet.h"
 #include "base/log.h"
 #include "core/health.h"
 #include "io/http_server.h"
@@ -45,7 +46,7 @@ static json_t *on_status_asked(void *userdata)
             .synced = sources_synced(seen.sources),
             .keepalived_up = keepalived_is_up(seen.keepalived),
             .settling = table_is_settling(seen.table),
-            .draining = seen.leaving,
+            .leaving = seen.leaving,
             .differences = table_differences(seen.table),
             .apply_failures = applier_failures(seen.applier),
         });
@@ -53,9 +54,22 @@ static json_t *on_status_asked(void *userdata)
 
 /* ---- HTTP ---- */
 
-static void answer_ready(const struct observed *seen, struct http_answer *answer)
+static bool is_unchecked(const struct observed *seen, const struct plan *plan)
+{
+        const struct ipvs_vip_state *states = table_states(seen->table);
+
+        if (table_is_settling(seen->table))
+                return true;
+        for (size_t i = 0; states && plan && i < plan->n_vips; i++)
+                if (states[i].down && !states[i].up)
+                        return true;
+        return false;
+}
+
+static void answer_ready(const struct observed *seen, bool local, struct http_answer *answer)
 {
         const struct plan *plan = applier_plan(seen->applier);
+        const struct announce_report *report = announce_server_report(seen->announce_server);
         const struct health health = {
             .synced = sources_synced(seen->sources) && plan,
             .keepalived_up = keepalived_is_up(seen->keepalived),
@@ -63,7 +77,14 @@ static void answer_ready(const struct observed *seen, struct http_answer *answer
             .settling = table_is_settling(seen->table),
             .planned = plan && plan->n_virtual_servers,
             .differences = table_differences(seen->table),
-            .leaving = seen->leaving,
+            .leaving = seen->leaving != LEAVE_STAYING,
+            .local = local,
+            .unchecked = is_unchecked(seen, plan),
+            .keepalived_age_ms = seen->keepalived_age_ms,
+            .wanted = seen->announce_set->routes.count,
+            .announced = report ? report->announced.count : 0,
+            .announcer_connected = report != NULL,
+            .sessions_up = report ? report->neighbors_up : 0,
         };
         int r = health_ready(&health, &answer->body);
 
@@ -96,6 +117,7 @@ static void answer_metrics(const struct observer *observer, const struct observe
             .settling = table_is_settling(seen->table),
             .routes = seen->routes,
             .leading = seen->leading,
+            .fleet_peers = seen->peers,
             .report = announce_server_report(seen->announce_server),
             .fuse_blown = seen->fuse_blown,
             .fuse_trips = seen->fuse_trips,
@@ -118,7 +140,11 @@ static void on_http_asked(void *userdata, const char *path, struct http_answer *
         if (strcmp(path, "/livez") == 0) /* the loop runs; nothing else would be mended by a restart */
                 answer->status = strbuf_puts(&answer->body, "ok\n") < 0 ? 500 : 200;
         else if (strcmp(path, "/readyz") == 0)
-                answer_ready(&seen, answer);
+                answer_ready(&seen, false, answer);
+        else if (strcmp(path, "/readyz/local") == 0)
+                answer_ready(&seen, true, answer);
+        else if (strcmp(path, "/fingerprint") == 0 && applier_plan(seen.applier))
+                answer->status = fleet_answer(applier_plan(seen.applier), &answer->body) < 0 ? 500 : 200;
         else if (strcmp(path, "/metrics") == 0)
                 answer_metrics(observer, &seen, answer);
 }

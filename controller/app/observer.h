@@ -1,5 +1,5 @@
-/* What the daemon shows of itself, and where: `coracle status` on its unix socket, /livez, /readyz and
- * /metrics on its HTTP address. Looks at the parts when asked, and changes nothing.
+/* What the daemon shows of itself, and where: `coracle status` on its unix socket, /livez, /readyz,
+ * /readyz/local and /metrics on its HTTP address. Looks at the parts when asked, and changes nothing.
  */
 #pragma once
 
@@ -7,6 +7,7 @@
 #include "app/options.h"
 #include "app/sources.h"
 #include "app/table.h"
+#include "core/leave.h"
 #include "core/metrics.h"
 #include "core/routes.h"
 #include "io/announce_server.h"
@@ -21,9 +22,12 @@ struct observed {
         const struct keepalived *keepalived;
         const struct announce_server *announce_server;
         const struct routes *routes;
+        const struct announce_set *announce_set; /* what should be announced */
+        int64_t keepalived_age_ms;               /* since it came up */
         const struct metrics_histogram *reconcile;
-        bool leaving;
+        enum leave_phase leaving;
         bool leading;
+        size_t peers; /* of the fleet, that have answered */
         bool fuse_blown;
         uint64_t fuse_trips;
 };

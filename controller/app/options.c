@@ -16,7 +16,7 @@ struct flag {
         unsigned int commands;
 };
 
-#define ALL (COMMAND_CONTROLLER | COMMAND_RENDER | COMMAND_CHECK | COMMAND_STATUS)
+#define ALL (COMMAND_CONTROLLER | COMMAND_RENDER | COMMAND_CHECK | COMMAND_STATUS | COMMAND_TRACE)
 
 static const struct flag flags[] = {
     {"config", "FILE", "coracle.yaml", NULL, offsetof(struct options, config),
@@ -35,6 +35,13 @@ static const struct flag flags[] = {
      offsetof(struct options, output), COMMAND_RENDER | COMMAND_STATUS},
     {"values", "FILE", "YAML values for any template", NULL, offsetof(struct options, values),
      COMMAND_RENDER},
+    {"table", "FILE", "a copy of /proc/net/ip_vs (default: the kernel's table)", NULL,
+     offsetof(struct options, table), COMMAND_TRACE},
+    {"protocol", "NAME", "TCP, UDP or SCTP", "TCP", offsetof(struct options, protocol), COMMAND_TRACE},
+    {"with", "IP:PORT[,IP:PORT]", "as if these real servers were added", NULL, offsetof(struct options, with),
+     COMMAND_TRACE},
+    {"without", "IP:PORT[,IP:PORT]", "as if these real servers were removed", NULL,
+     offsetof(struct options, without), COMMAND_TRACE},
     {"pod-address", "IP[,IP]", "this pod's address of each family (output exabgp)", NULL,
      offsetof(struct options, pod_address), COMMAND_RENDER},
     {"node-address", "IP[,IP]", "the node's, which become the next-hops (output exabgp)", NULL,
@@ -47,12 +54,20 @@ static const struct flag flags[] = {
      offsetof(struct options, token_file), COMMAND_CONTROLLER},
     {"ca-file", "FILE", "certificate of the API's authority (default: the service account's)", NULL,
      offsetof(struct options, ca_file), COMMAND_CONTROLLER},
-    {"http-address", "IP:PORT", "answer GET /livez, /readyz and /metrics there (default: nowhere)", NULL,
+    {"http-address", "IP:PORT",
+     "answer GET /livez, /readyz, /readyz/local and /metrics there (default: nowhere)", NULL,
      offsetof(struct options, http_address), COMMAND_CONTROLLER},
     {"pod-name", "NAME", "who this is in the Lease and in Events (default: the host's name)", NULL,
      offsetof(struct options, pod_name), COMMAND_CONTROLLER},
     {"namespace", "NAME", "where the Lease is (default: the service account's namespace)", NULL,
      offsetof(struct options, namespace), COMMAND_CONTROLLER},
+    {"fleet", "NAMESPACE/SERVICE",
+     "the Service of this fleet's LB pods, which compare what they plan (default: none)", NULL,
+     offsetof(struct options, fleet), COMMAND_CONTROLLER},
+    {"settle-seconds", "N", "leaving: the time that routers get to move traffic away, twice", "1",
+     offsetof(struct options, settle_seconds), COMMAND_CONTROLLER},
+    {"drain-seconds", "N", "leaving: the time after which it ends, whatever flows are left", "20",
+     offsetof(struct options, drain_seconds), COMMAND_CONTROLLER},
     {"log-level", "LEVEL", "error, warning, info or debug", "info", offsetof(struct options, log_level), ALL},
     {"log-format", "FORMAT", "logfmt or json", "logfmt", offsetof(struct options, log_format), ALL},
 };

@@ -11,6 +11,7 @@ enum command {
         COMMAND_RENDER = 1 << 1,
         COMMAND_CHECK = 1 << 2,
         COMMAND_STATUS = 1 << 3,
+        COMMAND_TRACE = 1 << 4,
 };
 
 /* All texts are borrowed from argv or the environment; NULL when not given, unless a default is noted. */
@@ -23,6 +24,10 @@ struct options {
         const char *iptables;   /* default: iptables-legacy-restore, searched in PATH */
         const char *output;
         const char *values;
+        const char *table;    /* NULL: the kernel's */
+        const char *protocol; /* default: TCP */
+        const char *with;
+        const char *without;
         const char *pod_address;
         const char *node_address;
         const char *server;
@@ -30,11 +35,14 @@ struct options {
         const char *token_file;
         const char *ca_file;
         const char *http_address;
-        const char *pod_name;   /* default: the host's name, which in a pod is the pod's */
-        const char *namespace;  /* default: the service account's */
-        const char *log_level;  /* default: info */
-        const char *log_format; /* default: logfmt */
-        const char **arguments; /* what is left: not flags */
+        const char *fleet;
+        const char *pod_name;       /* default: the host's name, which in a pod is the pod's */
+        const char *namespace;      /* default: the service account's */
+        const char *settle_seconds; /* leaving: what routers need after they have been told; default: 1 */
+        const char *drain_seconds;  /* leaving: for all of it; default: 20 */
+        const char *log_level;      /* default: info */
+        const char *log_format;     /* default: logfmt */
+        const char **arguments;     /* what is left: not flags */
         size_t n_arguments;
         int help;
 };

@@ -40,9 +40,11 @@ static int render_values(const struct options *options, struct error *error)
         _cleanup_json_ json_t *values = NULL;
         int r;
 
-        if (options->n_arguments != 1)
-                return error_set(error, NULL, "--values wants one TEMPLATE");
+        if (options->n_arguments < 1)
+                return error_set(error, NULL, "--values wants a TEMPLATE");
         r = files_read_values(options->values, &values, error);
+        for (size_t i = 1; r == 0 && i < options->n_arguments; i++)
+                r = files_set_value(values, options->arguments[i], error);
         if (r < 0)
                 return r;
         r = files_read_template(options->arguments[0], &template, error);
@@ -221,7 +223,7 @@ static int render_objects(const struct options *options, const struct config *co
         r = read_model(options, &model, error);
         if (r < 0)
                 return r;
-        if (plan_build(config, &model, PLAN_ADDRESSES_ALLOCATE, &plan) < 0)
+        if (plan_build(config, &model, NULL, PLAN_ADDRESSES_ALLOCATE, &plan) < 0)
                 return error_oom(error);
         if (strcmp(output, "routes") == 0) {
                 r = render_routes(config, plan, error);

@@ -1,6 +1,7 @@
 #include "app/sources.h"
 
 #include "base/log.h"
+#include "core/kube_meta.h"
 #include "io/kube_config.h"
 #include "io/kube_watch.h"
 #include "io/objects_dir.h"
@@ -113,15 +114,14 @@ static void on_replace(void *userdata, enum kube_kind kind, struct object_list *
         tell(sources);
 }
 
-/* The answer to a write of ours may be here before the watch tells of what was before it. Versions of one
- * resource can be compared (KEP-5504). */
+/* The answer to a write of ours may be here before the watch tells of what was before it. */
 static bool is_older_than_held(const struct sources *sources, const struct service *service)
 {
         const struct service *held = object_service(
             object_list_find(&sources->model.services, service->object.namespace, service->object.name));
 
         return held && held->resource_version && service->resource_version &&
-               strtoull(service->resource_version, NULL, 10) < strtoull(held->resource_version, NULL, 10);
+               kube_version_is_older(service->resource_version, held->resource_version);
 }
 
 static void put_object(struct sources *sources, enum kube_kind kind, struct object *object)

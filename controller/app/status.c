@@ -12,7 +12,7 @@ int command_status(const struct options *options)
 {
         const char *output = options->output ? options->output : "text";
         _cleanup_json_ json_t *status = NULL;
-        struct error error = {0};
+        struct error error = {0}, silent = {0};
         char path[PATH_MAX];
 
         if (options->n_arguments || (strcmp(output, "text") != 0 && strcmp(output, "json") != 0)) {
@@ -22,7 +22,8 @@ int command_status(const struct options *options)
         }
         (void)snprintf(path, sizeof(path), "%s/coracle.sock", options->run_dir);
         if (status_query(path, &status, &error) < 0) {
-                command_complain(&error);
+                (void)error_set(&silent, error.where, "%s; every VIP: controller-silent", error.what);
+                command_complain(&silent);
                 return EXIT_RUNTIME;
         }
         if (strcmp(output, "json") == 0) {

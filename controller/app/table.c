@@ -1,24 +1,26 @@
 #include "app/table.h"
 
-#include "base/fileio.h"
 #include "base/log.h"
+#include "io/ipvs_netlink.h"
+#include "io/ipvs_order.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_MAX_BYTES (256u << 20)
 #define FIRST_LOOK_S 0.01
 #define SLOWEST_LOOK_S 0.5
+#define LOOK_SHARE \
+        10.0 /* of all time at most a tenth goes into looking: a table of thousands takes its time */
 #define IDLE_LOOK_S 10.0 /* for changes that nobody told us of */
 #define UNREADABLE_LOOKS 4
+#define MOVES_PER_LOOK 64 /* each makes the kernel compute mh's table anew */
 #define SETTLE_BASE_S 5.0
 #define SETTLE_PER_SERVER_S 0.003 /* keepalived starts 5,000 checkers in 10-13 s */
 
 struct table {
         struct ev_loop *loop;
         struct table_listener listener;
-        const char *path;
         const struct plan *plan;
         struct ipvs_table content;
         struct ipvs_vip_state *states;
@@ -30,12 +32,16 @@ struct table {
         unsigned int n_remedies; /* tried since the plan was last fulfilled */
         ev_tstamp deadline;      /* of settling */
         ev_tstamp step;          /* between two looks while settling */
+        ev_tstamp not_before;    /* the next look */
         ev_timer timer;
-        struct log_rate read_rate, differs_rate;
+        struct log_rate read_rate, differs_rate, order_rate;
+        bool taught; /* mh's table, since keepalived has built it */
 };
 
 static void schedule(struct table *table, ev_tstamp after)
 {
+        if (after < table->not_before - ev_now(table->loop))
+                after = table->not_before - ev_now(table->loop);
         ev_timer_stop(table->loop, &table->timer);
         ev_timer_set(&table->timer, after, 0.0);
         ev_timer_start(table->loop, &table->timer);
@@ -52,16 +58,9 @@ static void begin_settling(struct table *table)
 
 static int read_table(struct table *table, struct error *error)
 {
-        _cleanup_strbuf_ struct strbuf text = {0};
         struct ipvs_table content = {0};
-        int r = file_read(table->path, TABLE_MAX_BYTES, &text, error);
+        int r = ipvs_netlink_load(&content, error);
 
-        if (r == -ENOENT)
-                (void)error_set(error, table->path,
-                                "the kernel has no IPVS: is the module ip_vs there, and keepalived running?");
-        if (r < 0)
-                return r;
-        r = ipvs_table_parse(text.text ? text.text : "", &content, error);
         if (r < 0)
                 return r;
         ipvs_table_clear(&table->content);
@@ -96,13 +95,51 @@ static void give_remedy(struct table *table, const struct error *difference)
         table->listener.remedy(table->listener.userdata, remedy);
 }
 
+static bool has_idle(const struct ipvs_virtual *virtual)
+{
+        for (size_t i = 0; i < virtual->n_reals; i++)
+                if (!virtual->reals[i].weight)
+                        return true;
+        return false;
+}
+
+/* Makes mh's table what it is in every LB pod of the fleet. Returns whether there may be more to do. */
+static bool put_in_order(struct table *table)
+{
+        int moved = 0, r = 0;
+
+        for (size_t i = 0; i < table->content.n_virtuals && moved < MOVES_PER_LOOK && r >= 0; i++) {
+                const struct ipvs_virtual *virtual = &table->content.virtuals[i];
+                size_t misplaced = ipvs_virtual_misplaced(virtual);
+
+                if (!table->taught && strcmp(virtual->scheduler, "mh") == 0 && has_idle(virtual))
+                        r = ipvs_order_teach(virtual);
+                if (misplaced && r >= 0) {
+                        r = ipvs_order_move(virtual, virtual->n_reals - misplaced,
+                                            (size_t)(MOVES_PER_LOOK - moved));
+                        moved += r > 0 ? r : 0;
+                }
+        }
+        table->taught |= r >= 0;
+        if (r < 0 && log_rate_allow(&table->order_rate, (int64_t)(ev_now(table->loop) * 1000), 60000))
+                log_error("table",
+                          "cannot put mh's real servers in order; a flow that changes from one LB pod to "
+                          "another may break",
+                          LOG_TEXT("error", strerror(-r)));
+        if (moved)
+                log_info("table", "put mh's real servers in order", LOG_INT("moved", moved));
+        return moved > 0;
+}
+
 static void compare(struct table *table)
 {
         struct error difference = {0};
         bool was_settling = table->settling;
 
         table->differences = ipvs_table_compare(&table->content, table->plan, table->states, &difference);
-        if (!table->differences) {
+        if (!table->differences && put_in_order(table)) {
+                schedule(table, FIRST_LOOK_S);
+        } else if (!table->differences) {
                 if (was_settling || table->n_remedies)
                         log_info("table", "the kernel holds what was planned",
                                  LOG_INT("virtual_servers", table->plan->n_virtual_servers),
@@ -124,12 +161,13 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct table *table = container_of(watcher, struct table, timer);
         struct error error = {0};
+        const ev_tstamp began = ev_time();
 
-        (void)loop;
         (void)revents;
         if (!table->plan || !table->states)
                 return;
         table->readable = read_table(table, &error) == 0;
+        table->not_before = ev_now(loop) + LOOK_SHARE * (ev_time() - began);
         if (table->readable) {
                 table->unreadable = 0;
                 compare(table);
@@ -144,13 +182,13 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
         table->listener.looked(table->listener.userdata);
 }
 
-struct table *table_new(struct ev_loop *loop, const char *path, const struct table_listener *listener)
+struct table *table_new(struct ev_loop *loop, const struct table_listener *listener)
 {
         struct table *table = calloc(1, sizeof(*table));
 
         if (!table)
                 return NULL;
-        *table = (struct table){.loop = loop, .path = path, .listener = *listener};
+        *table = (struct table){.loop = loop, .listener = *listener};
         ev_timer_init(&table->timer, on_timer, 0.0, 0.0);
         return table;
 }
@@ -188,6 +226,7 @@ void table_settle(struct table *table)
                 return;
         begin_settling(table);
         table->settling = excused;
+        table->taught = false;
 }
 
 void table_look(struct table *table)

@@ -23,8 +23,8 @@ struct table_listener {
         void (*remedy)(void *userdata, enum table_remedy remedy);
 };
 
-/* `path` is /proc/net/ip_vs or a stand-in of it, borrowed. Returns the table, or NULL if out of memory. */
-struct table *table_new(struct ev_loop *loop, const char *path, const struct table_listener *listener);
+/* Returns the table, or NULL if out of memory. */
+struct table *table_new(struct ev_loop *loop, const struct table_listener *listener);
 
 /* From now on this plan is wanted (borrowed until the next call; NULL: none), and a difference is settling.
  * 0 or -ENOMEM: then nothing is known of any VIP. */

@@ -6,6 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int parse_port(const char *text, uint16_t *out)
+{
+        unsigned long port;
+
+        if (!*text || text[strspn(text, "0123456789")])
+                return -EINVAL;
+        port = strtoul(text, NULL, 10);
+        if (port > UINT16_MAX)
+                return -EINVAL;
+        *out = (uint16_t)port;
+        return 0;
+}
+
+int addr_parse_port(const char *text, struct addr *addr, uint16_t *port)
+{
+        const char *colon = strrchr(text, ':');
+        char host[ADDR_TEXT_SIZE] = "";
+        struct addr parsed;
+        uint16_t number;
+
+        if (!colon || parse_port(colon + 1, &number) < 0)
+                return -EINVAL;
+        if (*text == '[' && colon - text > 2 && colon[-1] == ']') {
+                text++;
+                colon--;
+        }
+        if ((size_t)(colon - text) >= sizeof(host))
+                return -EINVAL;
+        memcpy(host, text, (size_t)(colon - text));
+        if (addr_parse(host, &parsed) < 0)
+                return -EINVAL;
+        *addr = parsed;
+        *port = number;
+        return 0;
+}
+
 int addr_parse(const char *text, struct addr *out)
 {
         struct addr addr = {0};

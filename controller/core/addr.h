@@ -21,6 +21,10 @@ struct prefix {
 /* Text to address (inet_pton(3): no zones, no shortened IPv4). Returns 0 or -EINVAL; *out untouched then. */
 int addr_parse(const char *text, struct addr *out);
 
+/* "ADDRESS:PORT"; an IPv6 address may stand in brackets or not, for the port is what follows the last colon.
+ * Returns 0 or -EINVAL; both untouched then. */
+int addr_parse_port(const char *text, struct addr *addr, uint16_t *port);
+
 /* Writes the text, canonical as of RFC 5952 (inet_ntop(3)), and returns `text`. */
 const char *addr_format(const struct addr *addr, char text[static ADDR_TEXT_SIZE]);
 

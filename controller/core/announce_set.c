@@ -15,13 +15,14 @@ void announce_set_clear(struct announce_set *set)
 void announce_report_clear(struct announce_report *report)
 {
         prefix_list_clear(&report->announced);
+        report->graceful_shutdown = false;
         report->neighbors_up = report->neighbors = 0;
 }
 
 bool announce_report_equal(const struct announce_report *a, const struct announce_report *b)
 {
-        return a->neighbors_up == b->neighbors_up && a->neighbors == b->neighbors &&
-               prefix_list_equal(&a->announced, &b->announced);
+        return a->graceful_shutdown == b->graceful_shutdown && a->neighbors_up == b->neighbors_up &&
+               a->neighbors == b->neighbors && prefix_list_equal(&a->announced, &b->announced);
 }
 
 /* Prefixes need no escapes, so that the messages are written without building JSON values. */
@@ -52,7 +53,8 @@ int announce_report_encode(const struct announce_report *report, struct strbuf *
         _cleanup_strbuf_ struct strbuf line = {0};
 
         if (strbuf_puts(&line, "{") < 0 || append_prefixes(&line, "announced", &report->announced) < 0 ||
-            strbuf_printf(&line, ",\"neighbors_up\":%u,\"neighbors\":%u}\n", report->neighbors_up,
+            strbuf_printf(&line, ",\"graceful_shutdown\":%s,\"neighbors_up\":%u,\"neighbors\":%u}\n",
+                          report->graceful_shutdown ? "true" : "false", report->neighbors_up,
                           report->neighbors) < 0)
                 return -ENOMEM;
         return strbuf_append(out, line.text, line.length);
@@ -105,11 +107,20 @@ static int decode_count(const json_t *object, const char *key, unsigned int *out
         return 0;
 }
 
+static int decode_flag(const json_t *object, const char *key, bool *out, struct error *error)
+{
+        const json_t *flag = json_object_get(object, key);
+
+        if (!json_is_boolean(flag))
+                return error_set(error, NULL, "\"%s\" must be true or false", key);
+        *out = json_is_true(flag);
+        return 0;
+}
+
 int announce_set_decode(const char *line, size_t length, struct announce_set *out, struct error *error)
 {
         _cleanup_announce_set_ struct announce_set set = {0};
         _cleanup_json_ json_t *object = NULL;
-        const json_t *flag;
         int r;
 
         r = decode_object(line, length, &object, error);
@@ -121,10 +132,9 @@ int announce_set_decode(const char *line, size_t length, struct announce_set *ou
         r = decode_prefixes(object, "pools", &set.pools, error);
         if (r < 0)
                 return r;
-        flag = json_object_get(object, "graceful_shutdown");
-        if (!json_is_boolean(flag))
-                return error_set(error, NULL, "\"graceful_shutdown\" must be true or false");
-        set.graceful_shutdown = json_is_true(flag);
+        r = decode_flag(object, "graceful_shutdown", &set.graceful_shutdown, error);
+        if (r < 0)
+                return r;
 
         announce_set_clear(out);
         *out = set;
@@ -142,6 +152,9 @@ int announce_report_decode(const char *line, size_t length, struct announce_repo
         if (r < 0)
                 return r;
         r = decode_prefixes(object, "announced", &report.announced, error);
+        if (r < 0)
+                return r;
+        r = decode_flag(object, "graceful_shutdown", &report.graceful_shutdown, error);
         if (r < 0)
                 return r;
         r = decode_count(object, "neighbors_up", &report.neighbors_up, error);

@@ -5,9 +5,11 @@
  *
  *   coracle → announcer   {"routes":["10.1.1.1/32","fd00:1:1::1/128"],"pools":["10.1.1.0/24"],
  *                          "graceful_shutdown":false}
- *   announcer → coracle   {"announced":["10.1.1.1/32"],"neighbors_up":1,"neighbors":2}
+ *   announcer → coracle   {"announced":["10.1.1.1/32"],"graceful_shutdown":false,"neighbors_up":1,
+ *                          "neighbors":2}
  *
- * coracle repeats its message every 500 ms; an announcer that hears nothing for 2 s withdraws everything.
+ * coracle repeats its message every 500 ms; an announcer that hears nothing for 2 s withdraws everything,
+ * and one that finds nobody listening does so at once.
  * `pools` are the prefixes for which the announcer keeps the node's route to this pod.
  */
 #pragma once
@@ -77,6 +79,7 @@ int announce_set_diff(const struct announce_set *announced, const struct announc
 /* What the announcer says back. */
 struct announce_report {
         struct prefix_list announced;
+        bool graceful_shutdown; /* with that community */
         unsigned int neighbors_up;
         unsigned int neighbors;
 };

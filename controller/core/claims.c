@@ -29,7 +29,9 @@ static int by_service(const void *a, const void *b)
         const struct claim *x = a, *y = b;
         int order = compare_services(x, y);
 
-        return order ? order : addr_compare(&x->addr, &y->addr);
+        if (!order)
+                order = addr_compare(&x->addr, &y->addr);
+        return order ? order : (int)y->from_status - (int)x->from_status;
 }
 
 /* What status says goes before what is only asked for. */
@@ -165,8 +167,6 @@ static int refuse_taken(struct plan *plan, const struct service *const *sources,
 
                 if (!kept || !addr_equal(&list->claims[owner].addr, &claim->addr))
                         owner = kept;
-                else if (list->claims[kept - 1].service == claim->service)
-                        continue; /* named twice by the same service */
                 else if (!may_share(sources[list->claims[owner].service], sources[claim->service])) {
                         int r = plan_add_problem(plan, plan->services[claim->service].name, "AddressInUse",
                                                  "%s belongs to %s; refused", addr_format(&claim->addr, text),
@@ -180,6 +180,20 @@ static int refuse_taken(struct plan *plan, const struct service *const *sources,
         }
         list->count = kept;
         return 0;
+}
+
+/* A service may name an address twice, in its status and by asking. The list is sorted by service. */
+static void drop_repetitions(struct claim_list *list)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < list->count; i++) {
+                const struct claim *last = kept ? &list->claims[kept - 1] : NULL, *claim = &list->claims[i];
+
+                if (!last || last->service != claim->service || !addr_equal(&last->addr, &claim->addr))
+                        list->claims[kept++] = *claim;
+        }
+        list->count = kept;
 }
 
 /* Where the search for a free address stands: addresses are given out in order, so one pass serves all. */
@@ -337,6 +351,7 @@ int claims_resolve(struct plan *plan, const struct config *config, const struct 
         if (r < 0)
                 return r;
         sort(out, by_service);
+        drop_repetitions(out);
         drop_second_choices(out, held);
         if (addresses == PLAN_ADDRESSES_STATUS)
                 return 0;

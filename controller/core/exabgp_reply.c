@@ -46,8 +46,9 @@ static enum exabgp_reply_type parse_neighbor(const struct words *words, struct e
                 return EXABGP_REPLY_OTHER;
         if (is(words, 2, "up"))
                 return EXABGP_REPLY_NEIGHBOR_UP;
-        /* `connected` is TCP only; the session is not established yet, or not any more. */
-        if (is(words, 2, "down") || is(words, 2, "connected"))
+        if (is(words, 2, "connected"))
+                return EXABGP_REPLY_NEIGHBOR_CONNECTED;
+        if (is(words, 2, "down"))
                 return EXABGP_REPLY_NEIGHBOR_DOWN;
         if (words->count < 5 || !is(words, 3, "unicast") || prefix_parse(words->text[4], &out->prefix) < 0)
                 return EXABGP_REPLY_OTHER;

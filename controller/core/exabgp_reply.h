@@ -20,7 +20,8 @@ enum exabgp_reply_type {
         EXABGP_REPLY_DONE,
         EXABGP_REPLY_ERROR,
         EXABGP_REPLY_SHUTDOWN,
-        EXABGP_REPLY_NEIGHBOR_UP, /* the session is established */
+        EXABGP_REPLY_NEIGHBOR_UP,        /* the session is established */
+        EXABGP_REPLY_NEIGHBOR_CONNECTED, /* TCP only: not established yet, or not any more */
         EXABGP_REPLY_NEIGHBOR_DOWN,
         EXABGP_REPLY_ROUTE, /* exabgp holds this route for this neighbor */
 };

@@ -45,7 +45,7 @@ static void add_real(uint32_t *hash, const struct addr *addr, uint16_t port, uns
         add_number(hash, weight);
 }
 
-uint32_t plan_fingerprint(const struct plan *plan)
+static uint32_t fingerprint(const struct plan *plan, bool draining)
 {
         uint32_t hash = FNV_BASIS;
 
@@ -54,10 +54,21 @@ uint32_t plan_fingerprint(const struct plan *plan)
 
                 add_virtual(&hash, &vs->vip, vs->protocol, vs->port, vs->scheduler);
                 for (size_t j = 0; j < vs->n_real_servers; j++)
-                        add_real(&hash, &vs->real_servers[j].addr, vs->real_servers[j].port, vs->forwarding,
-                                 vs->real_servers[j].weight);
+                        if (draining || vs->real_servers[j].weight)
+                                add_real(&hash, &vs->real_servers[j].addr, vs->real_servers[j].port,
+                                         vs->forwarding, vs->real_servers[j].weight);
         }
         return hash;
+}
+
+uint32_t plan_fingerprint(const struct plan *plan)
+{
+        return fingerprint(plan, true);
+}
+
+uint32_t plan_serving_fingerprint(const struct plan *plan)
+{
+        return fingerprint(plan, false);
 }
 
 uint32_t ipvs_table_fingerprint(const struct ipvs_table *table)
@@ -74,6 +85,8 @@ uint32_t ipvs_table_fingerprint(const struct ipvs_table *table)
                         add_real(&hash, &real->addr, real->port,
                                  real->forwarding_known ? real->forwarding : 0xff, real->weight);
                 }
+                if (ipvs_virtual_misplaced(virtual))
+                        add_number(&hash, (uint32_t)ipvs_virtual_misplaced(virtual));
         }
         return hash;
 }

@@ -17,6 +17,19 @@ static const char *table_fault(const struct health *health)
         return health->differences ? "the kernel differs from the plan" : NULL;
 }
 
+static const char *announcement_fault(const struct health *health)
+{
+        if (health->unchecked && health->keepalived_age_ms < HEALTH_FIRST_CHECKS_MS)
+                return "the first health checks are under way";
+        if (!health->wanted)
+                return NULL;
+        if (!health->announcer_connected)
+                return "coracle-announcer is not connected";
+        if (!health->sessions_up)
+                return "no BGP session is up";
+        return health->announced ? NULL : "exabgp has not taken the routes";
+}
+
 int health_ready(const struct health *health, struct strbuf *out)
 {
         const struct {
@@ -26,10 +39,12 @@ int health_ready(const struct health *health, struct strbuf *out)
             {"keepalived", health->keepalived_up ? NULL : "does not run"},
             {"table", table_fault(health)},
             {"staying", health->leaving ? "the pod is leaving" : NULL},
+            {"announced", announcement_fault(health)}, /* the last one */
         };
+        size_t n = sizeof(conditions) / sizeof(*conditions) - (health->local ? 1 : 0);
         int ready = 1, r;
 
-        for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++) {
+        for (size_t i = 0; i < n; i++) {
                 r = put(out, conditions[i].name, conditions[i].why);
                 if (r < 0)
                         return r;

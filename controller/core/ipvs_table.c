@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LINE_FIELDS 6
+#define MIN_ROOM 64
 
 /* Splits at blanks, in place. Returns the number of fields, at most LINE_FIELDS; the rest of the line is
  * ignored. */
@@ -72,7 +73,7 @@ static int parse_protocol(const char *text, enum protocol *out)
         return -EINVAL;
 }
 
-/* TCP  0A010101:0050 rr … */
+/* TCP  0A010101:0050 rr [ops] [persistent TIMEOUT NETMASK] */
 static int parse_virtual(char *fields[static LINE_FIELDS], size_t count, struct ipvs_virtual *out)
 {
         struct ipvs_virtual virtual = {0};
@@ -82,6 +83,8 @@ static int parse_virtual(char *fields[static LINE_FIELDS], size_t count, struct 
             strlen(fields[2]) >= sizeof(virtual.scheduler))
                 return -EINVAL;
         memcpy(virtual.scheduler, fields[2], strlen(fields[2]) + 1);
+        for (size_t i = 3; i < count; i++)
+                virtual.persistent |= strcmp(fields[i], "persistent") == 0;
         *out = virtual;
         return 0;
 }
@@ -116,7 +119,7 @@ static int compare_virtuals(const void *a, const void *b)
         return order ? order : (int)x->port - (int)y->port;
 }
 
-static int compare_reals(const void *a, const void *b)
+int ipvs_real_compare(const void *a, const void *b)
 {
         const struct ipvs_real *x = a, *y = b;
         int order = addr_compare(&x->addr, &y->addr);
@@ -124,11 +127,70 @@ static int compare_reals(const void *a, const void *b)
         return order ? order : (int)x->port - (int)y->port;
 }
 
+/* Room for one more: the first allocation has MIN_ROOM, the next ones twice as much as the one before. */
+static int make_room(void **array, size_t count, size_t size)
+{
+        void *grown;
+
+        if (count && (count < MIN_ROOM || (count & (count - 1))))
+                return 0;
+        grown = reallocarray(*array, count ? 2 * count : MIN_ROOM, size);
+        if (!grown)
+                return -ENOMEM;
+        *array = grown;
+        return 0;
+}
+
+int ipvs_table_add_virtual(struct ipvs_table *table, const struct ipvs_virtual *virtual)
+{
+        void *virtuals = table->virtuals;
+        int r = make_room(&virtuals, table->n_virtuals, sizeof(*table->virtuals));
+
+        if (r < 0)
+                return r;
+        table->virtuals = virtuals;
+        table->virtuals[table->n_virtuals] = *virtual;
+        table->virtuals[table->n_virtuals++].n_reals = 0;
+        return 0;
+}
+
+int ipvs_table_add_real(struct ipvs_table *table, size_t index, const struct ipvs_real *real)
+{
+        void *reals = table->reals;
+        int r = make_room(&reals, table->n_reals, sizeof(*table->reals));
+
+        if (r < 0)
+                return r;
+        table->reals = reals;
+        table->reals[table->n_reals] = *real;
+        table->reals[table->n_reals++].position = (uint32_t)table->virtuals[index].n_reals++;
+        return 0;
+}
+
+void ipvs_table_sort(struct ipvs_table *table)
+{
+        struct ipvs_real *reals = table->reals;
+
+        for (size_t i = 0; i < table->n_virtuals; i++) {
+                struct ipvs_virtual *virtual = &table->virtuals[i];
+
+                virtual->reals = reals;
+                if (!virtual->n_reals)
+                        continue;
+                reals += virtual->n_reals;
+                qsort(virtual->reals, virtual->n_reals, sizeof(*reals), ipvs_real_compare);
+        }
+        if (table->n_virtuals)
+                qsort(table->virtuals, table->n_virtuals, sizeof(*table->virtuals), compare_virtuals);
+}
+
 /* One line into the table; `mine` tells whether real servers that follow belong to a service of the table. */
 static int parse_line(char *line, struct ipvs_table *table, bool *mine)
 {
         char *fields[LINE_FIELDS];
         size_t count = split(line, fields);
+        struct ipvs_virtual virtual;
+        struct ipvs_real real;
 
         if (!count)
                 return 0;
@@ -138,18 +200,14 @@ static int parse_line(char *line, struct ipvs_table *table, bool *mine)
         }
         if (strcmp(fields[0], "->") != 0) {
                 *mine = true;
-                if (parse_virtual(fields, count, &table->virtuals[table->n_virtuals]) < 0)
-                        return -EINVAL;
-                table->virtuals[table->n_virtuals++].reals = table->reals + table->n_reals;
-                return 0;
+                return parse_virtual(fields, count, &virtual) < 0 ? -EINVAL
+                                                                  : ipvs_table_add_virtual(table, &virtual);
         }
         if (!*mine)
                 return 0;
-        if (!table->n_virtuals || parse_real(fields, count, &table->reals[table->n_reals]) < 0)
+        if (!table->n_virtuals || parse_real(fields, count, &real) < 0)
                 return -EINVAL;
-        table->n_reals++;
-        table->virtuals[table->n_virtuals - 1].n_reals++;
-        return 0;
+        return ipvs_table_add_real(table, table->n_virtuals - 1, &real);
 }
 
 /* The three header lines: version, and the columns of services and servers. */
@@ -166,9 +224,10 @@ int ipvs_table_parse(const char *text, struct ipvs_table *out, struct error *err
 {
         _cleanup_ipvs_table_ struct ipvs_table table = {0};
         _cleanup_free_ char *copy = NULL;
-        size_t lines = 1, number = 3;
+        size_t number = 3;
         char *save = NULL;
         bool mine = false;
+        int r;
 
         if (strncmp(text, "IP Virtual Server", 17) != 0)
                 return error_set(error, "/proc/net/ip_vs", "this is not an IPVS table");
@@ -176,21 +235,15 @@ int ipvs_table_parse(const char *text, struct ipvs_table *out, struct error *err
         copy = strdup(text ? text : "");
         if (!copy)
                 return error_oom(error);
-        for (const char *c = copy; *c; c++)
-                lines += *c == '\n';
-        table.virtuals = calloc(lines, sizeof(*table.virtuals));
-        table.reals = calloc(lines, sizeof(*table.reals));
-        if (!table.virtuals || !table.reals)
-                return error_oom(error);
         for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 number++;
-                if (parse_line(line, &table, &mine) < 0)
+                r = parse_line(line, &table, &mine);
+                if (r == -ENOMEM)
+                        return error_oom(error);
+                if (r < 0)
                         return error_set_line(error, "/proc/net/ip_vs", number, "cannot be understood");
         }
-        for (size_t i = 0; i < table.n_virtuals; i++)
-                qsort(table.virtuals[i].reals, table.virtuals[i].n_reals, sizeof(*table.reals),
-                      compare_reals);
-        qsort(table.virtuals, table.n_virtuals, sizeof(*table.virtuals), compare_virtuals);
+        ipvs_table_sort(&table);
         *out = table;
         table = (struct ipvs_table){0};
         return 0;
@@ -229,6 +282,18 @@ const struct ipvs_virtual *ipvs_table_find(const struct ipvs_table *table, const
         return NULL;
 }
 
+size_t ipvs_virtual_misplaced(const struct ipvs_virtual *virtual)
+{
+        size_t placed = virtual->n_reals ? 1 : 0;
+
+        if (strcmp(virtual->scheduler, "mh") != 0)
+                return 0;
+        while (placed < virtual->n_reals &&
+               virtual->reals[placed].position < virtual->reals[placed - 1].position)
+                placed++;
+        return virtual->n_reals - placed;
+}
+
 /* ---- comparison ---- */
 
 static int compare_real_to_plan(const struct ipvs_real *real, const struct real_server *rs)
@@ -243,15 +308,14 @@ static const char *check_real(const struct ipvs_real *real, const struct real_se
 {
         if (!real->forwarding_known || real->forwarding != forwarding)
                 return "a real server has another forwarding method";
-        if (real->weight != rs->weight)
-                return "a real server has another weight";
-        return NULL;
+        return real->weight != rs->weight ? "a real server has another weight" : NULL;
 }
 
 /* Merge walk over both lists of real servers. Returns what differs, in words, or NULL. */
 static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, const struct virtual_server *vs,
                                          struct ipvs_vip_state *state)
 {
+        const bool inhibits = strcmp(vs->scheduler, "mh") == 0;
         const char *difference = NULL;
         size_t i = 0, j = 0;
 
@@ -262,21 +326,25 @@ static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, con
                                 : compare_real_to_plan(&virtual->reals[i], &vs->real_servers[j]);
                 const struct ipvs_real *real = order <= 0 ? &virtual->reals[i++] : NULL;
                 const struct real_server *rs = order >= 0 ? &vs->real_servers[j++] : NULL;
+                const bool may_be_down = rs && rs->weight && vs->checked;
                 const char *found = NULL;
 
+                if (real)
+                        state->active += real->active;
+                if (may_be_down && (!real || (inhibits && !real->weight))) {
+                        state->down++; /* its health check took it out */
+                        continue;
+                }
                 if (real) {
                         state->up += real->weight > 0;
                         state->draining += real->weight == 0;
-                        state->active += real->active;
                 }
                 if (!rs)
                         found = "a real server is not in the plan";
-                else if (real)
-                        found = check_real(real, rs, vs->forwarding);
-                else if (vs->checked && rs->weight)
-                        state->down++; /* its health check took it out */
-                else
+                else if (!real)
                         found = "a real server is missing";
+                else
+                        found = check_real(real, rs, vs->forwarding);
                 if (found)
                         difference = found;
         }

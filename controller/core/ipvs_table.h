@@ -1,6 +1,4 @@
-/* The kernel's IPVS table as /proc/net/ip_vs shows it, and whether it is what was planned.
- * The format is that of ip_vs_info_seq_show() in the kernel's net/netfilter/ipvs/ip_vs_ctl.c.
- */
+/* The kernel's IPVS table, and whether it is what was planned. */
 #pragma once
 
 #include "core/plan.h"
@@ -12,6 +10,7 @@ struct ipvs_real {
         bool forwarding_known; /* false for "Route" and "Local", which we never make */
         uint32_t weight;
         uint32_t active, inactive; /* connections */
+        uint32_t position;         /* in the kernel's list, from 0: the order in which mh takes turns */
 };
 
 struct ipvs_virtual {
@@ -19,6 +18,7 @@ struct ipvs_virtual {
         uint16_t port;
         enum protocol protocol;
         char scheduler[16];
+        bool persistent;
         struct ipvs_real *reals; /* points into ipvs_table.reals; sorted by address and port */
         size_t n_reals;
 };
@@ -30,7 +30,14 @@ struct ipvs_table {
         size_t n_reals;
 };
 
-/* Parses the whole file's text (NUL-terminated). Services by firewall mark are passed over: they are not
+/* For who reads a table from elsewhere: first virtual servers, then the real servers of each of them, from
+ * the first virtual server to the last and in the kernel's order, then the sort. 0 or -ENOMEM. */
+int ipvs_table_add_virtual(struct ipvs_table *table, const struct ipvs_virtual *virtual);
+int ipvs_table_add_real(struct ipvs_table *table, size_t index, const struct ipvs_real *real);
+void ipvs_table_sort(struct ipvs_table *table);
+
+/* Parses the text of /proc/net/ip_vs (NUL-terminated), whose format is that of ip_vs_info_seq_show() in the
+ * kernel's net/netfilter/ipvs/ip_vs_ctl.c. Services by firewall mark are passed over: they are not
  * ours. Returns 0 and *out (cleared by the caller); or -EINVAL/-ENOMEM with *error set. */
 int ipvs_table_parse(const char *text, struct ipvs_table *out, struct error *error);
 
@@ -41,11 +48,20 @@ static inline void ipvs_table_clear_p(struct ipvs_table *table)
 }
 #define _cleanup_ipvs_table_ _cleanup_(ipvs_table_clear_p)
 
+/* By address and port; for qsort and bsearch. */
+int ipvs_real_compare(const void *a, const void *b);
+
+/* How many of the real servers, at the end of `reals`, stand wrong in the kernel's list: it should begin with
+ * the last of them and end with the first. 0 unless the scheduler is mh, the only one for which it matters.
+ */
+size_t ipvs_virtual_misplaced(const struct ipvs_virtual *virtual);
+
 const struct ipvs_virtual *ipvs_table_find(const struct ipvs_table *table, const struct virtual_server *key);
 
 /* What the kernel holds for one VIP of the plan, all its virtual servers together. */
 struct ipvs_vip_state {
-        bool matches;      /* nothing else than planned; servers that failed their check may be absent */
+        bool matches;      /* nothing else than planned; servers that failed their check may be absent, or,
+                            * where the scheduler is mh, have no weight (inhibit_on_failure) */
         uint32_t up;       /* real servers with a weight */
         uint32_t draining; /* with weight 0 */
         uint32_t down;     /* planned, but taken out by their health check */

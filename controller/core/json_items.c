@@ -68,7 +68,7 @@ static int end_item(struct piece *piece, json_item_fn *handler, void *userdata, 
                 return r;
         piece->from = end;
         items->in_item = false;
-        return strbuf_puts(&items->frame, "0") < 0 ? error_oom(error) : 0;
+        return strbuf_puts(&items->frame, "{}") < 0 ? error_oom(error) : 0;
 }
 
 static int open_bracket(struct piece *piece, char c, struct error *error)

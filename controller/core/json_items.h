@@ -2,8 +2,9 @@
  * arriving: {"kind": ..., "items": [{...}, {...}]}. So a list needs the memory of its largest element, not of
  * all, and is decoded while the rest is on its way.
  *
- * What remains is the frame, each element replaced by a 0; jansson reads it in the end, as it reads the
- * elements, so that the text is as strictly judged as if it were read in one piece.
+ * What remains is the frame, each element replaced by {}, which joins with nothing beside it; jansson reads
+ * it in the end, as it reads the elements, so that the text is as strictly judged as if it were read in one
+ * piece.
  */
 #pragma once
 
@@ -38,8 +39,9 @@ typedef int json_item_fn(void *userdata, const json_t *item, struct error *error
 int json_items_feed(struct json_items *items, const char *data, size_t length, json_item_fn *item,
                     void *userdata, struct error *error);
 
-/* After the last byte. Returns 0 and *frame, new, its array of as many zeros (or null); or -EINVAL/-ENOMEM
- * with *error set: no JSON object, or one whose array is absent or holds something else than objects. */
+/* After the last byte. Returns 0 and *frame, new, its array of as many empty objects (or null); or
+ * -EINVAL/-ENOMEM with *error set: no JSON object, or one whose array is absent or holds something else than
+ * objects. */
 int json_items_finish(struct json_items *items, json_t **frame, struct error *error);
 
 /* Frees what it holds and makes it as new, `member` included. */

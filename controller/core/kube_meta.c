@@ -30,6 +30,20 @@ bool kube_is_label_value(const char *text)
         return !text[length] && length <= KUBE_NAMESPACE_MAX;
 }
 
+static bool is_version(const char *text)
+{
+        return *text && *text != '0' && !text[strspn(text, "0123456789")];
+}
+
+bool kube_version_is_older(const char *version, const char *than)
+{
+        size_t length = strlen(version), other_length = strlen(than);
+
+        if (!is_version(version) || !is_version(than))
+                return false;
+        return length != other_length ? length < other_length : strcmp(version, than) < 0;
+}
+
 int kube_decode_name(const json_t *json, const char **namespace, const char **name)
 {
         const char *found_namespace = NULL, *found_name = NULL;

@@ -17,6 +17,10 @@ bool kube_is_name(const char *text, size_t max_length);
 /* Whether the text is [A-Za-z0-9._-]* of at most 63 characters. */
 bool kube_is_label_value(const char *text);
 
+/* Whether both texts are resourceVersions that can be compared (KEP-5504: decimal numbers of any length,
+ * without leading zeros) and the first is the older one. */
+bool kube_version_is_older(const char *version, const char *than);
+
 /* Sets object->namespace ("default" if absent, as kubectl does it) and object->name, and *metadata, borrowed
  * from json. Returns 0, -EINVAL or -ENOMEM with *error set; what was set then is the object's all the same.
  */

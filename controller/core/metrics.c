@@ -204,22 +204,26 @@ static void put_kernel(struct writer *w, const struct metrics *m)
                m->plan_problems);
 }
 
+static void service_labels(struct writer *w, char before, const char *name)
+{
+        const char *slash = strchrnul(name, '/');
+        _cleanup_free_ char *namespace = strndup(name, (size_t)(slash - name));
+
+        if (!namespace) {
+                w->r = -ENOMEM;
+                return;
+        }
+        label(w, before, "namespace", namespace);
+        label(w, ',', "service", *slash ? slash + 1 : "");
+}
+
 /* Per service, all its VIPs together; `state` picks the number. */
 static void put_servers_of(struct writer *w, const struct plan *plan, const uint32_t *numbers,
                            const char *state)
 {
         for (size_t i = 0; i < plan->n_services; i++) {
-                const char *name = plan->services[i].name;
-                const char *slash = strchrnul(name, '/');
-                _cleanup_free_ char *namespace = strndup(name, (size_t)(slash - name));
-
-                if (!namespace) {
-                        w->r = -ENOMEM;
-                        return;
-                }
                 PRINT(w, "coracle_%s", w->name);
-                label(w, '{', "namespace", namespace);
-                label(w, ',', "service", *slash ? slash + 1 : "");
+                service_labels(w, '{', plan->services[i].name);
                 label(w, ',', "state", state);
                 PRINT(w, "} %" PRIu32 "\n", numbers[i]);
         }
@@ -252,13 +256,43 @@ static void put_servers(struct writer *w, const struct metrics *m)
                 put_servers_of(w, m->plan, numbers + i * n, states[i]);
 }
 
+static void put_tunnels(struct writer *w, const struct plan *plan)
+{
+        family(w, "tunnel_unanswered", "gauge",
+               "Real servers that do not answer a ping through the tunnel, of services by tunnel.");
+        for (size_t i = 0; i < plan->n_services; i++) {
+                if (plan->services[i].forwarding != FORWARDING_TUNNEL)
+                        continue;
+                PRINT(w, "coracle_%s", w->name);
+                service_labels(w, '{', plan->services[i].name);
+                PRINT(w, "} %" PRIu32 "\n", plan->services[i].tunnel_unanswered);
+        }
+}
+
 /* ---- routes and the fleet ---- */
+
+static void put_withheld(struct writer *w, const struct metrics *m)
+{
+        family(w, "vip_withheld", "gauge", "A VIP that is not announced, and why: 1 while that is so.");
+        for (size_t i = 0; m->plan && i < m->plan->n_vips && i < m->routes->count; i++) {
+                const struct route *route = &m->routes->routes[i];
+                char text[ADDR_TEXT_SIZE];
+
+                if (route->state == ROUTE_ANNOUNCED)
+                        continue;
+                PRINT(w, "coracle_%s", w->name);
+                service_labels(w, '{', m->plan->services[m->plan->vips[i].service].name);
+                label(w, ',', "vip", addr_format(&route->vip, text));
+                label(w, ',', "reason", route_state_name(route->state));
+                PRINT(w, "} 1\n");
+        }
+}
 
 static void put_routes(struct writer *w, const struct metrics *m)
 {
         static const enum route_state withheld[] = {
             ROUTE_UNSYNCED, ROUTE_KEEPALIVED_DOWN, ROUTE_TABLE_DIFFERS, ROUTE_NO_REAL_SERVER,
-            ROUTE_DRAINING, ROUTE_HELD_DOWN,       ROUTE_UNGUARDED};
+            ROUTE_DRAINING, ROUTE_HELD_DOWN,       ROUTE_STRAYS,        ROUTE_UNGUARDED};
         uint64_t counts[ROUTE_UNGUARDED + 1] = {0};
 
         for (size_t i = 0; i < m->routes->count; i++)
@@ -268,6 +302,7 @@ static void put_routes(struct writer *w, const struct metrics *m)
         family(w, "vips_withheld", "gauge", "VIPs that are not announced, by why.");
         for (size_t i = 0; i < sizeof(withheld) / sizeof(*withheld); i++)
                 count_of(w, "reason", route_state_name(withheld[i]), counts[withheld[i]]);
+        put_withheld(w, m);
         single(w, "announcer_connected", "gauge", "Whether coracle-announcer is connected.",
                m->report != NULL);
         single(w, "routes_announced", "gauge", "Routes that exabgp has announced.",
@@ -289,6 +324,8 @@ int metrics_format(const struct metrics *m, struct strbuf *out)
         single(&w, "synced", "gauge", "Whether everything was listed completely once.", m->synced);
         single(&w, "leader", "gauge", "Whether this pod writes addresses into Services' statuses.",
                m->leading);
+        single(&w, "fleet_peers", "gauge", "Other LB pods that told what they plan; 0 without --fleet.",
+               m->fleet_peers);
         if (m->watches)
                 put_watches(&w, m->watches);
         if (m->api_answers)
@@ -296,6 +333,8 @@ int metrics_format(const struct metrics *m, struct strbuf *out)
         put_reconcile(&w, m->reconcile);
         put_kernel(&w, m);
         put_servers(&w, m);
+        if (m->plan && m->plan->tunnels_probed)
+                put_tunnels(&w, m->plan);
         put_routes(&w, m);
         single(&w, "fuse_blown", "gauge",
                "Whether a plan is held back because it takes too many servers away.", m->fuse_blown);

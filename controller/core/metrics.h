@@ -56,6 +56,7 @@ struct metrics {
 
         const struct routes *routes;
         bool leading;
+        size_t fleet_peers;                   /* other LB pods that have answered */
         const struct announce_report *report; /* NULL: no announcer */
 
         bool fuse_blown;

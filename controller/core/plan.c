@@ -91,6 +91,21 @@ int plan_add_problem(struct plan *plan, const char *service, const char *reason,
         return 0;
 }
 
+static int compare_reals(const void *a, const void *b)
+{
+        return real_server_compare(a, b);
+}
+
+const struct real_server *virtual_server_find(const struct virtual_server *vs, const struct addr *addr,
+                                              uint16_t port)
+{
+        const struct real_server key = {.addr = *addr, .port = port};
+
+        return vs->n_real_servers
+                   ? bsearch(&key, vs->real_servers, vs->n_real_servers, sizeof(key), compare_reals)
+                   : NULL;
+}
+
 struct virtual_server *plan_find(const struct plan *plan, const struct addr *vip, enum protocol protocol,
                                  uint16_t port)
 {

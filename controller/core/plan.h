@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/config.h"
-#include "core/model.h"
+#include "core/drains.h"
 
 struct real_server {
         struct addr addr;
@@ -22,10 +22,12 @@ struct plan_service {
         enum forwarding forwarding;
         struct health_check health_check;
         uint32_t persistence_timeout_s; /* 0: none */
+        int64_t drain_ms;               /* how long an endpoint may drain; -1: until it is gone */
         bool restricted;                /* only these may connect; not even they, if there is none */
         struct prefix *source_ranges;   /* sorted, each once */
         size_t n_source_ranges;
         bool local_traffic; /* externalTrafficPolicy: Local, which promises that the source address is kept */
+        uint32_t tunnel_unanswered; /* real servers, see core/tunnel_probes.h */
 };
 
 struct virtual_server {
@@ -45,6 +47,10 @@ struct plan_vip {
         struct addr addr;
         size_t service; /* index into plan.services; with a shared address the first of them */
         bool unguarded; /* its source ranges are not in force: not to be served; see plan_withhold */
+        /* How long its real servers may be in the kernel before the first check of each has ended. 0 where
+         * they come in only then (keepalived's alpha): everywhere but with mh, whose table has to be whole
+         * from the start. */
+        uint32_t first_checks_ms;
 };
 
 /* What could not be done as asked; becomes an Event on the Service. */
@@ -75,6 +81,9 @@ struct plan {
         size_t n_assignments;
         struct problem *problems; /* in the order of services */
         size_t n_problems;
+        int64_t
+            drained_ms; /* when the next drain time is over: plan again then; INT64_MAX: none is running */
+        bool tunnels_probed; /* the services' tunnel_unanswered has been counted */
 };
 
 enum plan_addresses {
@@ -83,11 +92,11 @@ enum plan_addresses {
         PLAN_ADDRESSES_ALLOCATE, /* services without status get an address here: render, --objects */
 };
 
-/* Builds the plan. `model` must be sorted. Returns 0 and *out, to be freed with plan_free, or -ENOMEM:
- * whatever is wrong with an object becomes a problem and a default, never a failure. The plan borrows
- * nothing. */
-int plan_build(const struct config *config, const struct model *model, enum plan_addresses addresses,
-               struct plan **out);
+/* Builds the plan, as of drains->now_ms; NULL: no drain time is ever over. `model` must be sorted. Returns 0
+ * and *out, to be freed with plan_free, or -ENOMEM: whatever is wrong with an object becomes a problem and a
+ * default, never a failure. The plan borrows nothing. */
+int plan_build(const struct config *config, const struct model *model, const struct drains *drains,
+               enum plan_addresses addresses, struct plan **out);
 
 /* NULL is fine. */
 void plan_free(struct plan *plan);
@@ -117,6 +126,10 @@ int virtual_server_compare(const struct virtual_server *a, const struct virtual_
 
 /* By address and port. */
 int real_server_compare(const struct real_server *a, const struct real_server *b);
+
+/* Its real server of that address and port, or NULL. */
+const struct real_server *virtual_server_find(const struct virtual_server *vs, const struct addr *addr,
+                                              uint16_t port);
 
 /* The virtual server of that key, or NULL. */
 struct virtual_server *plan_find(const struct plan *plan, const struct addr *vip, enum protocol protocol,

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WARMUP_MS 500u /* in templates/virtual_server */
+
 /* ---- what the services ask for ---- */
 
 static int resolve_service(struct plan *plan, const struct config *config, const struct service *service)
@@ -139,13 +141,43 @@ static int add_real_servers(struct virtual_server *vs, const struct endpoint_sli
         return 0;
 }
 
-/* When nothing is ready any more, the draining ones are better than nothing: kube-proxy does the same
- * (KEP-1669). */
-static void revive_if_all_drain(struct virtual_server *vs)
+/* Takes out what has drained for as long as it may, and notes when the next one will have. */
+static void end_drains(struct plan *plan, struct virtual_server *vs, const struct endpoint_slice *slice,
+                       const struct drains *drains)
+{
+        int64_t drain_ms = plan->services[vs->service].drain_ms;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < vs->n_real_servers; i++) {
+                const struct real_server *rs = &vs->real_servers[i];
+
+                if (!rs->weight) {
+                        int64_t since_ms =
+                            drains_since(drains, slice->object.namespace, slice->service, &rs->addr);
+                        int64_t end_ms = since_ms == INT64_MAX ? since_ms : since_ms + drain_ms;
+
+                        if (end_ms <= drains->now_ms)
+                                continue;
+                        if (end_ms < plan->drained_ms)
+                                plan->drained_ms = end_ms;
+                }
+                vs->real_servers[kept++] = *rs;
+        }
+        vs->n_real_servers = kept;
+}
+
+static bool is_any_ready(const struct virtual_server *vs)
 {
         for (size_t i = 0; i < vs->n_real_servers; i++)
                 if (vs->real_servers[i].weight)
-                        return;
+                        return true;
+        return false;
+}
+
+/* When nothing is ready any more, the draining ones are better than nothing, for however long: kube-proxy
+ * does the same (KEP-1669). */
+static void revive(struct virtual_server *vs)
+{
         for (size_t i = 0; i < vs->n_real_servers; i++)
                 vs->real_servers[i].weight = 1;
 }
@@ -178,7 +210,8 @@ static int check_tunnel_ports(struct plan *plan, struct virtual_server *vs)
 
 /* Appends the virtual server of one VIP and port, even if nothing stands behind it: the port is taken. */
 static int add_virtual_server(struct plan *plan, const struct claim *claim, const struct service_port *port,
-                              const struct endpoint_slice *const *slices, size_t n_slices)
+                              const struct endpoint_slice *const *slices, size_t n_slices,
+                              const struct drains *drains)
 {
         const struct plan_service *service = &plan->services[claim->service];
         struct virtual_server *vs = &plan->virtual_servers[plan->n_virtual_servers];
@@ -205,11 +238,14 @@ static int add_virtual_server(struct plan *plan, const struct claim *claim, cons
                 }
         }
         sort_real_servers(vs);
-        revive_if_all_drain(vs);
+        if (!is_any_ready(vs))
+                revive(vs);
+        else if (drains && service->drain_ms >= 0)
+                end_drains(plan, vs, slices[0], drains);
         return check_tunnel_ports(plan, vs);
 }
 
-static int build_virtual_servers(struct plan *plan, const struct model *model,
+static int build_virtual_servers(struct plan *plan, const struct model *model, const struct drains *drains,
                                  const struct service *const *sources, const struct claim_list *claims)
 {
         _cleanup_free_ const struct endpoint_slice **slices = NULL;
@@ -235,7 +271,8 @@ static int build_virtual_servers(struct plan *plan, const struct model *model,
                 for (end = begin; end < n_slices && compare_slice_to_service(slices[end], service) == 0;)
                         end++;
                 for (size_t j = 0; j < service->n_ports; j++) {
-                        r = add_virtual_server(plan, claim, &service->ports[j], slices + begin, end - begin);
+                        r = add_virtual_server(plan, claim, &service->ports[j], slices + begin, end - begin,
+                                               drains);
                         if (r < 0)
                                 return r;
                 }
@@ -312,8 +349,26 @@ static int collect_vips(struct plan *plan, const struct claim_list *claims)
         return 0;
 }
 
-int plan_build(const struct config *config, const struct model *model, enum plan_addresses addresses,
-               struct plan **out)
+/* Both are sorted by VIP. What keepalived's `warmup` of templates/virtual_server and a check that fails in
+ * all its tries take together. */
+static void note_first_checks(struct plan *plan)
+{
+        struct plan_vip *vip = plan->vips;
+
+        for (size_t i = 0; i < plan->n_virtual_servers; i++) {
+                const struct virtual_server *vs = &plan->virtual_servers[i];
+                const struct health_check *check = &plan->services[vs->service].health_check;
+                const uint32_t ms = WARMUP_MS + check->timeout_ms * (2 * check->retries + 1);
+
+                while (addr_compare(&vip->addr, &vs->vip) < 0)
+                        vip++;
+                if (vs->checked && strcmp(vs->scheduler, "mh") == 0 && vip->first_checks_ms < ms)
+                        vip->first_checks_ms = ms;
+        }
+}
+
+int plan_build(const struct config *config, const struct model *model, const struct drains *drains,
+               enum plan_addresses addresses, struct plan **out)
 {
         _cleanup_(claim_list_clear) struct claim_list claims = {0};
         _cleanup_free_ const struct service **sources = NULL;
@@ -322,6 +377,7 @@ int plan_build(const struct config *config, const struct model *model, enum plan
 
         if (!plan)
                 return -ENOMEM;
+        plan->drained_ms = INT64_MAX;
         plan->services = calloc(model->services.count + 1, sizeof(*plan->services));
         sources = calloc(model->services.count + 1, sizeof(const struct service *));
         if (!plan->services || !sources)
@@ -336,12 +392,13 @@ int plan_build(const struct config *config, const struct model *model, enum plan
         if (r == 0)
                 r = collect_vips(plan, &claims);
         if (r == 0)
-                r = build_virtual_servers(plan, model, sources, &claims);
+                r = build_virtual_servers(plan, model, drains, sources, &claims);
         if (r == 0)
                 r = sort_virtual_servers(plan);
         if (r < 0)
                 return r;
         plan_compact(plan);
+        note_first_checks(plan);
         *out = TAKE_PTR(plan);
         return 0;
 }

@@ -13,6 +13,7 @@ const char *route_state_name(enum route_state state)
             [ROUTE_NO_REAL_SERVER] = "no-real-server",
             [ROUTE_DRAINING] = "draining",
             [ROUTE_HELD_DOWN] = "held-down",
+            [ROUTE_STRAYS] = "differs-from-fleet",
             [ROUTE_UNGUARDED] = "source-ranges-not-applied",
         };
 
@@ -30,6 +31,8 @@ static enum route_state judge(const struct routes_input *input, size_t vip, bool
                 return ROUTE_UNSYNCED;
         if (!input->keepalived_up)
                 return ROUTE_KEEPALIVED_DOWN;
+        if (input->strays)
+                return ROUTE_STRAYS;
         if (input->plan->vips[vip].unguarded)
                 return ROUTE_UNGUARDED;
         if (!kernel)
@@ -40,8 +43,11 @@ static enum route_state judge(const struct routes_input *input, size_t vip, bool
 }
 
 /* Moves one route on. Returns when it wants to be looked at again, or -1. */
-static int64_t advance(struct route *route, enum route_state judged, int64_t now_ms)
+static int64_t advance(struct route *route, enum route_state judged, int64_t first_checks_ms, int64_t now_ms)
 {
+        const int64_t hold_ms =
+            route->was_withdrawn && first_checks_ms < ROUTES_HOLD_MS ? ROUTES_HOLD_MS : first_checks_ms;
+
         if (judged != ROUTE_ANNOUNCED) {
                 route->was_withdrawn |= route->state == ROUTE_ANNOUNCED;
                 route->state = judged;
@@ -49,13 +55,13 @@ static int64_t advance(struct route *route, enum route_state judged, int64_t now
         }
         if (route->state == ROUTE_ANNOUNCED)
                 return -1;
-        if (route->was_withdrawn) {
+        if (hold_ms) {
                 if (route->state != ROUTE_HELD_DOWN) {
                         route->state = ROUTE_HELD_DOWN;
                         route->good_since_ms = now_ms;
                 }
-                if (now_ms - route->good_since_ms < ROUTES_HOLD_MS)
-                        return route->good_since_ms + ROUTES_HOLD_MS;
+                if (now_ms - route->good_since_ms < hold_ms)
+                        return route->good_since_ms + hold_ms;
         }
         route->state = ROUTE_ANNOUNCED;
         return -1;
@@ -86,6 +92,54 @@ static int take_over(const struct routes *old, const struct plan *plan, struct r
         return 0;
 }
 
+static bool is_planned(const struct routes *routes, const struct addr *vip)
+{
+        size_t low = 0, high = routes->count;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = addr_compare(&routes->routes[middle].vip, vip);
+
+                if (order == 0)
+                        return true;
+                if (order < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return false;
+}
+
+/* Those that close already, and those that begin to: announced until now, and in no plan any more. A pod that
+ * leaves, or whose keepalived does not run, has nothing to close. 0 or -ENOMEM. */
+static int close_routes(const struct routes *old, const struct routes_input *input, struct routes *out,
+                        bool *changed)
+{
+        out->closing = calloc(old->count + old->n_closing + 1, sizeof(*out->closing));
+        if (!out->closing)
+                return -ENOMEM;
+        if (!input->plan || input->draining || !input->keepalived_up) {
+                *changed |= old->n_closing > 0;
+                return 0;
+        }
+        for (size_t i = 0; i < old->n_closing; i++)
+                if (old->closing[i].until_ms > input->now_ms && !is_planned(out, &old->closing[i].vip))
+                        out->closing[out->n_closing++] = old->closing[i];
+        *changed |= out->n_closing != old->n_closing;
+        for (size_t i = 0; i < old->count; i++)
+                if (old->routes[i].state == ROUTE_ANNOUNCED && !is_planned(out, &old->routes[i].vip))
+                        out->closing[out->n_closing++] = (struct closing_route){
+                            .vip = old->routes[i].vip, .until_ms = input->now_ms + ROUTES_CLOSING_MS};
+        return 0;
+}
+
+/* The earlier one; -1 is never. */
+static void note_next(int64_t *next_ms, int64_t wanted_ms)
+{
+        if (wanted_ms >= 0 && (*next_ms < 0 || wanted_ms < *next_ms))
+                *next_ms = wanted_ms;
+}
+
 int routes_update(struct routes *routes, const struct routes_input *input, int64_t *next_ms)
 {
         static const struct plan nothing = {0};
@@ -94,33 +148,44 @@ int routes_update(struct routes *routes, const struct routes_input *input, int64
         bool changed = false;
 
         *next_ms = -1;
-        if (take_over(routes, plan, &updated, &changed) < 0)
+        if (take_over(routes, plan, &updated, &changed) < 0 ||
+            close_routes(routes, input, &updated, &changed) < 0) {
+                routes_clear(&updated);
                 return -ENOMEM;
+        }
         for (size_t i = 0; i < updated.count; i++) {
                 struct route *route = &updated.routes[i];
                 enum route_state before = route->state;
-                int64_t wanted = advance(route, judge(input, i, before == ROUTE_ANNOUNCED), input->now_ms);
+                int64_t wanted = advance(route, judge(input, i, before == ROUTE_ANNOUNCED),
+                                         plan->vips[i].first_checks_ms, input->now_ms);
 
-                if (wanted >= 0 && (*next_ms < 0 || wanted < *next_ms))
-                        *next_ms = wanted;
+                note_next(next_ms, wanted);
                 changed |= route->state != before;
         }
+        for (size_t i = 0; i < updated.n_closing; i++)
+                note_next(next_ms, updated.closing[i].until_ms);
         routes_clear(routes);
         *routes = updated;
         return changed;
 }
 
+static int append_vip(struct prefix_list *out, const struct addr *vip, const struct bgp_config *bgp)
+{
+        struct prefix prefix =
+            prefix_of(vip, vip->family == AF_INET ? bgp->announce_length4 : bgp->announce_length6);
+
+        return prefix_list_append(out, &prefix);
+}
+
 int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct prefix_list *out)
 {
-        for (size_t i = 0; i < routes->count; i++) {
-                const struct route *route = &routes->routes[i];
-                struct prefix prefix =
-                    prefix_of(&route->vip,
-                              route->vip.family == AF_INET ? bgp->announce_length4 : bgp->announce_length6);
-
-                if (route->state == ROUTE_ANNOUNCED && prefix_list_append(out, &prefix) < 0)
+        for (size_t i = 0; i < routes->count; i++)
+                if (routes->routes[i].state == ROUTE_ANNOUNCED &&
+                    append_vip(out, &routes->routes[i].vip, bgp) < 0)
                         return -ENOMEM;
-        }
+        for (size_t i = 0; i < routes->n_closing; i++)
+                if (append_vip(out, &routes->closing[i].vip, bgp) < 0)
+                        return -ENOMEM;
         prefix_list_sort(out);
         return 0;
 }
@@ -138,5 +203,6 @@ int routes_collect_pools(const struct config *config, struct prefix_list *out)
 void routes_clear(struct routes *routes)
 {
         free(routes->routes);
+        free(routes->closing);
         *routes = (struct routes){0};
 }

@@ -1,6 +1,12 @@
 /* Which VIPs may be announced. The rule: first sync complete, keepalived runs, the kernel table is what was
  * planned, and at least one real server has a weight. Withdrawn at once; announced again after it has been
- * good for ROUTES_HOLD_MS, so that a VIP that flaps does not flap through the routers of the site.
+ * good for ROUTES_HOLD_MS, so that a VIP that flaps does not flap through the routers of the site; and for as
+ * long as the first health checks take, where real servers have their weight before
+ * (plan_vip.first_checks_ms).
+ *
+ * A VIP that has left the plan, because its Service is gone, closes: its route stays for ROUTES_CLOSING_MS,
+ * in which this pod resets what still comes. Without a route nobody would tell the clients, and their flows
+ * hang for minutes.
  */
 #pragma once
 
@@ -8,6 +14,7 @@
 #include "core/ipvs_table.h"
 
 #define ROUTES_HOLD_MS 1000
+#define ROUTES_CLOSING_MS 5000 /* whoever sends, sends in this time */
 
 enum route_state {
         ROUTE_ANNOUNCED,
@@ -16,31 +23,40 @@ enum route_state {
         ROUTE_TABLE_DIFFERS,   /* the kernel does not hold what was planned */
         ROUTE_NO_REAL_SERVER,  /* nothing there to take a connection */
         ROUTE_DRAINING,        /* this pod is leaving */
-        ROUTE_HELD_DOWN,       /* good again, but for less than ROUTES_HOLD_MS */
+        ROUTE_HELD_DOWN,       /* good, but not for long enough */
+        ROUTE_STRAYS,          /* the fleet agrees on another plan than this pod's */
         ROUTE_UNGUARDED,       /* who may connect to it could not be put in force */
 };
 
 /* "announced", "unsynced", "keepalived-down", "table-differs", "no-real-server", "draining", "held-down",
- * "source-ranges-not-applied". */
+ * "differs-from-fleet", "source-ranges-not-applied". */
 const char *route_state_name(enum route_state state);
 
 struct route {
         struct addr vip;
         enum route_state state;
-        bool was_withdrawn;    /* the hold time applies only to routes that were announced before */
+        bool was_withdrawn;    /* ROUTES_HOLD_MS applies only to routes that were announced before */
         int64_t good_since_ms; /* while held down */
+};
+
+struct closing_route {
+        struct addr vip;
+        int64_t until_ms;
 };
 
 /* Sorted by VIP. Zero-initialised is empty. */
 struct routes {
-        struct route *routes;
+        struct route *routes; /* one for each of the plan's VIPs */
         size_t count;
+        struct closing_route *closing; /* others */
+        size_t n_closing;
 };
 
 struct routes_input {
         const struct plan *plan;             /* NULL before the first */
         const struct ipvs_vip_state *kernel; /* per plan->vips; NULL if the table could not be read */
         bool synced;
+        bool strays; /* see core/fleet.h */
         bool keepalived_up;
         bool settling; /* a change is on its way into the kernel: an announced VIP that still has a real
                         * server stays announced although the table differs */
@@ -52,7 +68,8 @@ struct routes_input {
  * Returns whether any route's state changed, or -ENOMEM (then nothing changed). */
 int routes_update(struct routes *routes, const struct routes_input *input, int64_t *next_ms);
 
-/* Appends the prefixes of the announced VIPs, with the lengths of the configuration, to a list; sorts it. */
+/* Appends the prefixes of the announced and the closing VIPs, with the lengths of the configuration, to a
+ * list; sorts it. */
 int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct prefix_list *out);
 
 /* Appends the prefixes of all pools to a list; sorts it. 0 or -ENOMEM. */

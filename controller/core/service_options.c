@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DRAIN_MAX_S 86400u
+
 static int resolve_forwarding(struct plan *plan, struct plan_service *ps, const char *text)
 {
         if (!text || forwarding_parse(text, &ps->forwarding) == 0)
@@ -80,6 +82,26 @@ static int resolve_template(struct plan *plan, struct plan_service *ps, const ch
                                         annotation_key(ANNOTATION_TEMPLATE));
         ps->template = strdup(text);
         return ps->template ? 0 : -ENOMEM;
+}
+
+/* Whole seconds, digits only. */
+static int resolve_drain(struct plan *plan, struct plan_service *ps, const char *text)
+{
+        char *end = NULL;
+        unsigned long seconds;
+
+        ps->drain_ms = -1;
+        if (!text)
+                return 0;
+        seconds = strtoul(text, &end, 10);
+        if (text[0] >= '0' && text[0] <= '9' && !*end && seconds <= DRAIN_MAX_S) {
+                ps->drain_ms = (int64_t)seconds * 1000;
+                return 0;
+        }
+        return plan_add_problem(
+            plan, ps->name, "BadAnnotation",
+            "%s must be a whole number of seconds up to %u; a pod drains until it is gone",
+            annotation_key(ANNOTATION_DRAIN_SECONDS), DRAIN_MAX_S);
 }
 
 static int compare_prefixes(const void *a, const void *b)
@@ -166,6 +188,8 @@ int service_options_resolve(struct plan *plan, const struct config *config, cons
                 r = resolve_health_check(plan, config, service, ps);
         if (r == 0)
                 r = resolve_template(plan, ps, service->annotations[ANNOTATION_TEMPLATE]);
+        if (r == 0)
+                r = resolve_drain(plan, ps, service->annotations[ANNOTATION_DRAIN_SECONDS]);
         if (r == 0)
                 r = resolve_source_ranges(plan, service, ps);
         if (r == 0)

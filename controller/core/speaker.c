@@ -11,11 +11,15 @@ enum {
         WINDOW = 64,              /* commands: with more under way, wait and say the latest then */
         RETRY_MIN_MS = 1000,
         RETRY_MAX_MS = 30000,
+        RETURN_MS = 1000,        /* as ROUTES_HOLD_MS, of a coracle that was silent */
+        ENDED_MAX = 3,           /* sessions; exabgp then waits for 2 s and more */
+        RESTART_AFTER_MS = 15000 /* of our life; at 5 API processes in about a minute exabgp gives up */
 };
 
 struct neighbor {
         struct addr addr;
         bool up;
+        unsigned int ended; /* sessions, also those that were never established */
 };
 
 struct speaker {
@@ -25,7 +29,8 @@ struct speaker {
 
         struct announce_set wanted;
         int64_t heard_ms;
-        bool heard, silent, permitted, leaving;
+        int64_t return_ms; /* nothing is announced before, after a silence that has withdrawn routes; or 0 */
+        bool heard, silent, retreated, permitted, leaving;
 
         struct announce_set held; /* what exabgp was told, or said itself */
         struct prefix_list seen;  /* while syncing */
@@ -39,6 +44,9 @@ struct speaker {
         int64_t retry_at_ms; /* INT64_MAX: no doubt about `held` */
         int64_t retry_after_ms;
         uint64_t failures;
+
+        int64_t born_ms;
+        int64_t restart_ms; /* when it was said; 0: it was not */
 
         struct announce_report report;
 };
@@ -59,7 +67,7 @@ int speaker_new(const struct speaker_config *config, int64_t now_ms, struct spea
         speaker->n_neighbors = config->n_neighbors;
         speaker->report.neighbors = (unsigned int)config->n_neighbors;
         speaker->permitted = true;
-        speaker->heard_ms = speaker->answered_ms = now_ms;
+        speaker->heard_ms = speaker->answered_ms = speaker->born_ms = now_ms;
         speaker->retry_after_ms = RETRY_MIN_MS;
         speaker->retry_at_ms = now_ms; /* the first tick asks exabgp what it holds */
         *out = speaker;
@@ -87,7 +95,7 @@ static const struct announce_set *target_of(const struct speaker *speaker)
 {
         static const struct announce_set nothing;
 
-        if (speaker->leaving || speaker->silent || !speaker->permitted)
+        if (speaker->leaving || speaker->silent || !speaker->permitted || speaker->return_ms)
                 return &nothing;
         return &speaker->wanted;
 }
@@ -104,6 +112,7 @@ static int refresh_report(struct speaker *speaker)
 {
         if (speaker->syncing || (speaker->answers && speaker->unanswered))
                 return 0;
+        speaker->report.graceful_shutdown = speaker->held.graceful_shutdown && speaker->held.routes.count;
         if (prefix_list_equal(&speaker->report.announced, &speaker->held.routes))
                 return 0;
         return prefix_list_copy(&speaker->report.announced, &speaker->held.routes);
@@ -133,6 +142,19 @@ static void end_sync(struct speaker *speaker)
         speaker->held.graceful_shutdown = !target_of(speaker)->graceful_shutdown;
 }
 
+static bool is_restart_due(const struct speaker *speaker, int64_t now_ms)
+{
+        unsigned int ended = 0;
+
+        for (size_t i = 0; i < speaker->n_neighbors; i++) {
+                if (speaker->neighbors[i].up)
+                        return false;
+                if (speaker->neighbors[i].ended > ended)
+                        ended = speaker->neighbors[i].ended;
+        }
+        return ended >= ENDED_MAX && now_ms - speaker->born_ms >= RESTART_AFTER_MS && !speaker->leaving;
+}
+
 static int converge(struct speaker *speaker, int64_t now_ms)
 {
         const struct announce_set *target = target_of(speaker);
@@ -141,6 +163,12 @@ static int converge(struct speaker *speaker, int64_t now_ms)
 
         if (speaker->output.length || (speaker->answers && speaker->unanswered > WINDOW))
                 return 0;
+        if (speaker->restart_ms)
+                return 0;
+        if (is_restart_due(speaker, now_ms)) {
+                speaker->restart_ms = now_ms;
+                return strbuf_puts(&speaker->output, "restart\n");
+        }
         if (!speaker->syncing && now_ms >= speaker->retry_at_ms)
                 return start_sync(speaker, now_ms);
         /* Routes of an earlier announcer stay until coracle says what it wants, or is too long in saying it.
@@ -177,10 +205,25 @@ static void doubt(struct speaker *speaker, int64_t now_ms)
                 speaker->retry_after_ms = RETRY_MAX_MS;
 }
 
+/* exabgp was to replace us, and did not. */
+static void abandon_restart(struct speaker *speaker, int64_t now_ms)
+{
+        for (size_t i = 0; i < speaker->n_neighbors; i++)
+                speaker->neighbors[i].ended = 0;
+        speaker->restart_ms = 0;
+        doubt(speaker, now_ms);
+}
+
 static void check_timeouts(struct speaker *speaker, int64_t now_ms)
 {
-        if (now_ms - speaker->heard_ms >= ANNOUNCE_SILENCE_MS)
+        if (!speaker->silent && now_ms - speaker->heard_ms >= ANNOUNCE_SILENCE_MS) {
                 speaker->silent = true;
+                speaker->retreated = speaker->held.routes.count || speaker->return_ms;
+        }
+        if (speaker->return_ms && now_ms >= speaker->return_ms)
+                speaker->return_ms = 0;
+        if (speaker->restart_ms && now_ms - speaker->restart_ms >= ANSWER_TIMEOUT_MS)
+                abandon_restart(speaker, now_ms);
         if (speaker->syncing && now_ms >= speaker->sync_end_ms) {
                 speaker->unanswered = 0;
                 end_sync(speaker);
@@ -222,12 +265,21 @@ int speaker_hear(struct speaker *speaker, struct announce_set *set, int64_t now_
         *set = (struct announce_set){0};
         keep_routes_with_next_hop(speaker);
         speaker->heard_ms = now_ms;
+        if (speaker->silent && speaker->retreated)
+                speaker->return_ms = now_ms + RETURN_MS;
         speaker->heard = true;
-        speaker->silent = false;
+        speaker->silent = speaker->retreated = false;
         return speaker_tick(speaker, now_ms);
 }
 
-static void note_neighbor(struct speaker *speaker, const struct addr *addr, bool up)
+int speaker_lose(struct speaker *speaker, int64_t now_ms)
+{
+        if (speaker->heard_ms > now_ms - ANNOUNCE_SILENCE_MS)
+                speaker->heard_ms = now_ms - ANNOUNCE_SILENCE_MS;
+        return speaker_tick(speaker, now_ms);
+}
+
+static void note_neighbor(struct speaker *speaker, const struct addr *addr, enum exabgp_reply_type what)
 {
         size_t i = 0;
 
@@ -239,7 +291,8 @@ static void note_neighbor(struct speaker *speaker, const struct addr *addr, bool
                 speaker->neighbors[i].addr = *addr;
                 speaker->n_neighbors++;
         }
-        speaker->neighbors[i].up = up;
+        speaker->neighbors[i].up = what == EXABGP_REPLY_NEIGHBOR_UP;
+        speaker->neighbors[i].ended += what == EXABGP_REPLY_NEIGHBOR_DOWN;
 
         speaker->report.neighbors = (unsigned int)speaker->n_neighbors;
         speaker->report.neighbors_up = 0;
@@ -285,8 +338,9 @@ int speaker_answer(struct speaker *speaker, const struct exabgp_reply *reply, in
                 note_answer(speaker, reply->type == EXABGP_REPLY_DONE, now_ms);
                 break;
         case EXABGP_REPLY_NEIGHBOR_UP:
+        case EXABGP_REPLY_NEIGHBOR_CONNECTED:
         case EXABGP_REPLY_NEIGHBOR_DOWN:
-                note_neighbor(speaker, &reply->neighbor, reply->type == EXABGP_REPLY_NEIGHBOR_UP);
+                note_neighbor(speaker, &reply->neighbor, reply->type);
                 break;
         case EXABGP_REPLY_ROUTE:
                 if (note_route(speaker, &reply->prefix) < 0)
@@ -317,6 +371,11 @@ bool speaker_left(const struct speaker *speaker)
                !speaker->output.length;
 }
 
+bool speaker_is_restarting(const struct speaker *speaker)
+{
+        return speaker->restart_ms != 0;
+}
+
 struct strbuf *speaker_output(struct speaker *speaker)
 {
         return &speaker->output;
@@ -333,6 +392,10 @@ int64_t speaker_deadline(const struct speaker *speaker)
 
         if (!speaker->silent)
                 deadline = speaker->heard_ms + ANNOUNCE_SILENCE_MS;
+        if (speaker->return_ms)
+                deadline = earlier(deadline, speaker->return_ms);
+        if (speaker->restart_ms)
+                return earlier(deadline, speaker->restart_ms + ANSWER_TIMEOUT_MS);
         if (speaker->syncing)
                 return earlier(deadline, speaker->sync_end_ms);
         if (speaker->unanswered)

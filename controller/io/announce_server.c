@@ -244,7 +244,11 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
         for (size_t i = server->n_clients; i > 0; i--) {
                 struct client *client = server->clients[i - 1];
 
-                if (client->out.length && ev_now(loop) - client->stuck_since > ANNOUNCE_SILENCE_MS / 1e3) {
+                /* Perhaps it was we who had no time: what it takes now shows that it reads. */
+                if (client_flush(client) < 0) {
+                        client_drop(client);
+                } else if (client->out.length &&
+                           ev_now(loop) - client->stuck_since > ANNOUNCE_SILENCE_MS / 1e3) {
                         log_warning(MODULE, "announcer dropped: it does not read", LOG_INT("fd", client->fd));
                         client_drop(client);
                 }
@@ -300,6 +304,7 @@ int announce_server_set(struct announce_server *server, const struct announce_se
         }
         strbuf_clear(&server->message);
         server->message = message;
+        ev_now_update(server->loop); /* what led here may have taken long, which is not the readers' fault */
         ev_timer_again(server->loop, &server->heartbeat);
         send_to_all(server);
         return 0;

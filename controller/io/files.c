@@ -2,6 +2,7 @@
 
 #include "base/fileio.h"
 #include "core/manifest.h"
+#include "core/values.h"
 #include "core/yaml.h"
 
 #include <dirent.h>
@@ -113,6 +114,48 @@ int files_read_values(const char *path, json_t **values, struct error *error)
                 return error_set(error, path, "must hold one document");
         *values = json_incref(json_array_get(documents, 0));
         return 0;
+}
+
+static int read_value(const char *name, const char *text, json_t **value, struct error *error)
+{
+        _cleanup_json_ json_t *documents = NULL;
+        _cleanup_free_ char *secret = NULL;
+        int r;
+
+        if (*text == '@') {
+                r = files_read_secret(text + 1, &secret, error);
+                if (r < 0)
+                        return r;
+                *value = json_string(secret);
+                return *value ? 0 : error_set(error, text + 1, "is not UTF-8");
+        }
+        r = yaml_parse(name, text, strlen(text), &documents, NULL, error);
+        if (r < 0)
+                return r;
+        if (json_array_size(documents) != 1)
+                return error_set(error, NULL, "there is no value");
+        *value = json_incref(json_array_get(documents, 0));
+        return 0;
+}
+
+int files_set_value(json_t *values, const char *setting, struct error *error)
+{
+        const char *equals = strchr(setting, '=');
+        _cleanup_json_ json_t *value = NULL;
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (!equals)
+                return error_set(error, setting, "must be NAME=VALUE or NAME=@FILE");
+        name = strndup(setting, (size_t)(equals - setting));
+        if (!name)
+                return error_oom(error);
+        r = read_value(name, equals + 1, &value, error);
+        if (r == 0)
+                r = values_set(values, name, value, error);
+        if (r < 0)
+                error_at(error, name);
+        return r;
 }
 
 int files_read_objects(const char *path, struct model *model, kube_decode_bad_fn *bad, void *userdata,

@@ -209,38 +209,14 @@ union socket_address {
         struct sockaddr_in6 v6;
 };
 
-static int parse_port(const char *text, uint16_t *out)
-{
-        char *end;
-        unsigned long port;
-
-        if (!*text || text[strspn(text, "0123456789")])
-                return -EINVAL;
-        port = strtoul(text, &end, 10);
-        if (port > UINT16_MAX)
-                return -EINVAL;
-        *out = htons((uint16_t)port);
-        return 0;
-}
-
 static int parse_address(const char *text, union socket_address *out, socklen_t *length)
 {
-        const char *colon = strrchr(text, ':');
-        char host[ADDR_TEXT_SIZE] = "";
         struct addr addr;
         uint16_t port;
 
-        if (!colon || parse_port(colon + 1, &port) < 0)
+        if (addr_parse_port(text, &addr, &port) < 0)
                 return -EINVAL;
-        if (*text == '[' && colon - text > 2 && colon[-1] == ']') {
-                text++;
-                colon--;
-        }
-        if ((size_t)(colon - text) >= sizeof(host))
-                return -EINVAL;
-        memcpy(host, text, (size_t)(colon - text));
-        if (addr_parse(host, &addr) < 0)
-                return -EINVAL;
+        port = htons(port);
         *out = (union socket_address){0};
         if (addr.family == AF_INET) {
                 out->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};

@@ -45,10 +45,15 @@ struct keepalived {
         bool stopping;
 };
 
+/* -C: checkers only; -B: without it keepalived 2.3 wants to write a file for its BFD process to /run.
+ * -I: one that ends leaves the table as it is, so that what still arrives is served until the routers know.
+ * -R: a checker that dies takes its parent with it, and so is noticed; keepalived alone would start another,
+ * which empties the table and fills it again only as its checks succeed. */
 static void start(struct keepalived *k)
 {
         const char *const argv[] = {
-            k->program, "-n", "-l", "-C", "-f", k->path, "-p", k->pid_path, "-c", k->checkers_pid_path, NULL};
+            k->program,           "-n", "-l", "-C", "-B", "-I", "-R", "-f", k->path, "-p", k->pid_path, "-c",
+            k->checkers_pid_path, NULL};
         struct error error = {0};
 
         /* A number left by an earlier keepalived may be somebody else's by now; it would refuse to start. */

@@ -61,7 +61,7 @@ struct keepalived_stats keepalived_stats(const struct keepalived *keepalived);
 
 bool keepalived_is_up(const struct keepalived *keepalived);
 
-/* SIGTERM, on which it removes its table; SIGKILL after 3 s. `running(false)` is called when it is gone.
+/* SIGTERM; SIGKILL after 3 s. Its table stays in the kernel. `running(false)` is called when it is gone.
  * Returns false if there was nothing to stop. */
 bool keepalived_stop(struct keepalived *keepalived);
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "core/kube_list.h"
+#include "core/kube_meta.h"
 #include "core/kube_stream.h"
 #include "core/kube_url.h"
 
@@ -263,9 +264,22 @@ static void remove_object(struct kube_watch *watch, const json_t *json)
                                        namespace ? namespace : "default", name);
 }
 
+/* A watch tells of changes in their order. One that does not may have told of an object's end before its last
+ * change, or not at all: only a list can say what is true. */
+static int check_order(const struct kube_watch *watch, const struct kube_event *event, struct error *error)
+{
+        if (!kube_version_is_older(event->resource_version, watch->resource_version))
+                return 0;
+        return error_set(error, NULL, "watch: an event out of order: version %s after %s",
+                         event->resource_version, watch->resource_version);
+}
+
 static int on_event(void *userdata, const struct kube_event *event, struct error *error)
 {
         struct kube_watch *watch = userdata;
+
+        if (event->type != KUBE_EVENT_ERROR && check_order(watch, event, error) < 0)
+                return -EINVAL;
 
         switch (event->type) {
         case KUBE_EVENT_ERROR:

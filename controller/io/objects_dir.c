@@ -13,13 +13,14 @@
 #define MODULE "objects_dir"
 #define QUIET_DEFAULT_MS 50
 #define LOOK_DEFAULT_S 30
+#define GONE_LOOK_S 1       /* while there is no directory, and so nothing to watch */
 #define QUIET_ROUNDS_MAX 10 /* a directory that is never quiet is read all the same */
 
 struct objects_dir {
         struct ev_loop *loop;
         struct source_listener listener;
         char *path;
-        double quiet_s;
+        double quiet_s, look_s;
         int inotify;
         int watch; /* -1: none */
         ev_io events;
@@ -269,6 +270,8 @@ static void look_again(struct objects_dir *dir)
                 dir->unreadable = true;
                 log_error(MODULE, "directory not read; the last state stays", LOG_ERROR_FIELDS(&error));
         }
+        dir->look.repeat = dir->unreadable && dir->look_s > GONE_LOOK_S ? GONE_LOOK_S : dir->look_s;
+        ev_timer_again(dir->loop, &dir->look);
 }
 
 static void on_quiet(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -332,7 +335,6 @@ int objects_dir_new(struct ev_loop *loop, const struct objects_dir_options *opti
                     const struct source_listener *listener, struct objects_dir **out, struct error *error)
 {
         struct objects_dir *dir = calloc(1, sizeof(*dir));
-        double look_s = options->look_s ? options->look_s : LOOK_DEFAULT_S;
 
         if (!dir)
                 return error_oom(error);
@@ -344,11 +346,12 @@ int objects_dir_new(struct ev_loop *loop, const struct objects_dir_options *opti
         dir->loop = loop;
         dir->listener = *listener;
         dir->quiet_s = (options->quiet_ms ? options->quiet_ms : QUIET_DEFAULT_MS) / 1000.0;
+        dir->look_s = options->look_s ? options->look_s : LOOK_DEFAULT_S;
         dir->inotify = -1;
         dir->watch = -1;
         ev_init(&dir->events, on_events);
         ev_timer_init(&dir->quiet, on_quiet, 0, dir->quiet_s);
-        ev_timer_init(&dir->look, on_look, look_s, look_s);
+        ev_timer_init(&dir->look, on_look, dir->look_s, dir->look_s);
         *out = dir;
         return 0;
 }

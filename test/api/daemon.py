@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import exposition
 
 PATIENCE_S = 20
+POOLS = '10.1.0.0/16, "fd00:1:1::/112"'
 CONFIG = """\
-pools: [{name: public, prefixes: [10.1.0.0/16, "fd00:1:1::/112"]}]
+pools: [{name: public, prefixes: [%s]}]
 bgp: {localAS: 65021, reflectors: [{address: 192.0.2.1, as: 65021}]}
 """
 
@@ -42,11 +43,11 @@ class Programs:
 
 class Daemon:
     def __init__(self, programs, directory, server=None, token_file=None, ca_file=None, flags=(), environment=None,
-                 config=""):
+                 pools=POOLS, config=""):
         self.programs = programs
         self.was_killed = False
         self.directory = pathlib.Path(directory)
-        (self.directory / "coracle.yaml").write_text(CONFIG + config)
+        (self.directory / "coracle.yaml").write_text(CONFIG % pools + config)
         self.hups_file = self.directory / "hups"
         self.hups_file.touch()
         access = ["--server", server, "--token-file", token_file, "--ca-file", ca_file] if server else []

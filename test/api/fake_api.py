@@ -228,11 +228,11 @@ class Handler(BaseHTTPRequestHandler):
                     break
                 if not news:
                     store.changed.wait(min(0.5, max(0, deadline - time.monotonic())))
-            for number, _, event_type, obj in news:
+            for _, _, event_type, obj in api.disorder(news) if api.disorder else news:
                 if is_in(namespace, obj) or event_type == "BOOKMARK":
                     self.chunk(event_line(event_type, {"kind": kind, "apiVersion": version, **obj}))
-                at = number
             if news:
+                at = news[-1][0]
                 with store.changed:
                     api.sent[kind] = at
                     store.changed.notify_all()
@@ -303,6 +303,7 @@ class FakeApi:
         self.snapshots = {}  # of lists under way: their versions and items
         self.sent = {}  # kind: the last version that a watch has told
         self.tokens = {"token-1"}
+        self.disorder = None  # what makes other events of those that a watch is about to tell
         self.stopping = threading.Event()
         self.end_watches = threading.Event()
         directory = pathlib.Path(directory)

@@ -342,20 +342,35 @@ class WatchFaults(ApiTest):
         self.converge()
         self.assertEqual(self.api.count("list", "Service"), 1)
 
-    def test_events_told_twice(self):
-        self.follow_and_watch()
-        self.change_everything()
+    def check_disorder(self, disorder):
+        """Changes are told as `disorder` has it; a list then tells the truth."""
+        follower = self.follow_and_watch()
+        self.api.disorder = disorder
+        with self.store.changed:  # so that the watches see them all at once
+            self.change_everything()
+        for kind in ("Service", "EndpointSlice"):
+            self.wait_for_requests("list", kind, 2)
+        self.api.disorder = None
         self.converge()
-        with self.store.changed:
-            again = [event_line(kind_of, obj) for _, kind, kind_of, obj in self.store.history
-                     if kind == "Service"][-6:]
-        self.api.fail(on="watch", kind="Service", lines=again, then="go_on")
-        self.api.end_watches.set()
-        self.store.bookmark("Service")
-        self.store.bookmark("EndpointSlice")
-        self.wait_for_requests("watch", "Service", 2)
-        self.api.end_watches.clear()
         self.store.service("web-5", 9005)
+        self.converge()
+        self.assertTrue(follower.logged("out of order", "reason=malformed"))
+
+    def test_events_told_twice(self):
+        self.check_disorder(lambda events: events + events)
+
+    def test_events_told_in_reverse(self):
+        self.check_disorder(lambda events: events[::-1])
+
+    def test_end_told_before_the_last_change(self):
+        """The object must not come back to stay."""
+        self.follow_and_watch()
+        self.api.disorder = lambda events: events[::-1]
+        with self.store.changed:
+            self.store.service("web-3", 9003)
+            self.delete("Service", "web-3")
+        self.wait_for_requests("list", "Service", 2)
+        self.api.disorder = None
         self.converge()
 
 

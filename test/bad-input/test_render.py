@@ -240,6 +240,21 @@ def values_that_do_not_fit_a_template_are_named(scratch):
     expect_failure(scratch.run("render", "--values", "values.yaml", "any.conf"), 2, r"coracle: values\.yaml:2: ")
 
 
+def values_after_a_template_are_set_or_named(scratch):
+    scratch.write("values.yaml", "name: web\nhold: 9\nnothing: false\n")
+    scratch.write("any.conf", "{{name}} {{hold}} {{nothing.deep}}\n")
+    scratch.write("secret", "pass: word\nsecond line\n")
+    render = ("render", "--values", "values.yaml", "any.conf")
+    good = scratch.run(*render, "hold=3", "name=@secret", "nothing.deep=a=b")
+    if good.returncode or good.stdout != "pass: word 3 a=b\n":
+        raise Failed(f"{good.returncode}\n{good.stdout}{good.stderr}")
+    for setting, message in (("hold", r"hold: must be NAME=VALUE"), ("hold=", r"hold: there is no value"),
+                             ("=3", r"a name is empty"), ("name.x=3", r"name\.x: \"name\" is no mapping"),
+                             ("hold=[", r"hold:\d: "), ("name=@none", r"none: cannot open"),
+                             ("nothing.dep=3", r"any\.conf:1: \{\{nothing\.deep\}\}")):
+        expect_failure(scratch.run(*render, setting), 2, f"coracle: {message}")
+
+
 # ---- usage
 
 def wrong_usage_is_told(scratch):

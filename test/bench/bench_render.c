@@ -153,7 +153,7 @@ static void whole_way(const struct bench *bench, int services, double parts[stat
         object_list_sort(&model.services, service_object_unref);
         object_list_sort(&model.endpoint_slices, endpoint_slice_object_unref);
         t[1] = now_s();
-        if (plan_build(bench->config, &model, PLAN_ADDRESSES_STATUS, &plan) < 0)
+        if (plan_build(bench->config, &model, NULL, PLAN_ADDRESSES_STATUS, &plan) < 0)
                 die("plan", NULL);
         t[2] = now_s();
         if (ipvs_config_render(&(struct ipvs_config_request){.templates = &bench->templates}, plan, &text,

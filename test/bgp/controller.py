@@ -1,11 +1,14 @@
 """Stands in for coracle on the announce socket: the message of each line on stdin is sent until the next one comes.
 
-The last report is left in /run/coracle/report. End of stdin changes nothing: it runs until it is killed.
+The last report is left in /run/coracle/report. End of stdin changes nothing: it runs until it is killed. On SIGUSR1 it
+closes its connections, but for the listening one.
 """
 import os
 import selectors
+import signal
 import socket
 import sys
+import time
 
 SOCKET = "/run/coracle/announce.sock"
 HEARTBEAT_S = 0.5
@@ -36,11 +39,18 @@ def main():
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     selector.register(sys.stdin, selectors.EVENT_READ)
-    clients, message = set(), b""
+    clients, message, due = set(), b"", time.monotonic() + HEARTBEAT_S
+
+    def close_all(*_):
+        for client in clients:
+            client.shutdown(socket.SHUT_RDWR)  # it can be read then, and that ends it
+
+    signal.signal(signal.SIGUSR1, close_all)
     while True:
-        ready = selector.select(HEARTBEAT_S)
-        if not ready and message:
+        ready = selector.select(max(0, due - time.monotonic()))
+        if time.monotonic() >= due:
             send(clients, message)
+            due = time.monotonic() + HEARTBEAT_S
         for key, _ in ready:
             if key.fileobj is listener:
                 client, _ = listener.accept()

@@ -9,35 +9,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.dirname(HERE))
+from waiting import Failed, run, wait_for
+
 POD, NODE, REFLECTOR = "172.16.1.2", "10.0.0.106", "10.0.0.109"
 POD6, NODE6 = "fd00:16:1::2", "fd00:10::106"
 NODE_NETNS = "/run/netns/node"
 
 
-class Failed(Exception):
-    pass
-
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
-
-
-def wait_for(condition, what, timeout=10.0, every=0.01):
-    """Seconds until condition() was true; fails after timeout."""
-    start = time.monotonic()
-    while not condition():
-        if time.monotonic() - start > timeout:
-            raise Failed(f"not within {timeout} s: {what}")
-        time.sleep(every)
-    return time.monotonic() - start
-
-
-def node(*command):
-    return run("nsenter", f"--net={NODE_NETNS}", *command)
+def node(*command, **options):
+    return run("nsenter", f"--net={NODE_NETNS}", *command, **options)
 
 
 class Sandbox:
@@ -46,7 +30,7 @@ class Sandbox:
     def __init__(self, coracle, announcer):
         self.coracle, self.announcer = coracle, announcer
         self.processes = []
-        self.exabgp = self.controller = None
+        self.exabgp = self.controller = self.reflector = None
 
     def __enter__(self):
         missing = [name for name in ("exabgp", "gobgpd", "gobgp", "ip", "nsenter") if not shutil.which(name)]
@@ -98,13 +82,14 @@ class Sandbox:
 
     # ---- the reflector
 
-    def render(self, values, template):
-        return run(self.coracle, "render", "--values", values, f"{TOP}/templates/{template}")
+    def render(self, values, template, *settings):
+        return run(self.coracle, "render", "--values", values, f"{TOP}/templates/{template}", *settings)
 
     def start_reflector(self, values):
         with open("/run/gobgpd.yml", "w", encoding="utf-8") as file:
-            file.write(self.render(values, "gobgpd-reflector.yml"))
-        self.start("gobgpd", ["gobgpd", "-t", "yaml", "-f", "/run/gobgpd.yml", "--api-hosts", "127.0.0.1:50051"])
+            file.write(self.render(values, "gobgpd-reflector.yml", f"reflector.address={REFLECTOR}"))
+        self.reflector = self.start("gobgpd", ["gobgpd", "-t", "yaml", "-f", "/run/gobgpd.yml",
+                                               "--api-hosts", "127.0.0.1:50051"])
         wait_for(lambda: subprocess.run(["gobgp", "neighbor"], capture_output=True, check=False).returncode == 0,
                  "gobgpd answers")
 
@@ -177,10 +162,10 @@ class Sandbox:
         process.wait(10)
 
 
-def main(test):
+def main(test, kind=Sandbox):
     """Runs test(sandbox); prints why it failed and what the daemons said."""
     try:
-        with Sandbox(*sys.argv[1:3]) as sandbox:
+        with kind(*sys.argv[1:3]) as sandbox:
             test(sandbox)
     except (Failed, subprocess.SubprocessError) as error:
         print("FAILED:", error, getattr(error, "stderr", None) or "")

@@ -6,9 +6,11 @@ import time
 import sandbox
 from sandbox import HERE, NODE, NODE6, POD, POD6, Failed, node, run, wait_for
 
+SITE = os.environ.get("SITE") or f"{HERE}/site.yaml"
 V4, V6 = "10.1.1.1/32", "fd00:1:1::1/128"
 COMMUNITY, LOCAL_PREF = 8, 5  # attribute types of BGP
 GRACEFUL_SHUTDOWN = 65535 << 16
+REPORT = {"announced": [V4, V6], "graceful_shutdown": False, "neighbors_up": 1, "neighbors": 1}
 
 
 def exabgp_config(pod):
@@ -37,7 +39,7 @@ def announce_and_withdraw(pod):
     pod.want([V4, V6])
     say("start of exabgp to both routes in the reflector", pod.wait_rib([V4, V6], 15))
     expect(pod.rib()[V4][LOCAL_PREF]["value"] == 100, "preference of a serving pod")
-    wait_for(lambda: pod.report() == {"announced": [V4, V6], "neighbors_up": 1, "neighbors": 1}, "the report")
+    wait_for(lambda: pod.report() == REPORT, "the report")
     pod.want([V4, "10.1.1.2/32", V6])
     say("announce", pod.wait_rib([V4, "10.1.1.2/32", V6]))
     pod.want([V4, V6])
@@ -45,14 +47,20 @@ def announce_and_withdraw(pod):
 
 
 def graceful_shutdown(pod):
-    def leaving():
-        attributes = pod.rib().get(V4, {})
+    def leaving(prefix=V4):
+        attributes = pod.rib().get(prefix, {})
         return GRACEFUL_SHUTDOWN in attributes.get(COMMUNITY, {}).get("communities", [])
 
     pod.want([V4, V6], graceful_shutdown=True)
     say("graceful shutdown community in the reflector", wait_for(leaving, "community 65535:0"))
     expect(pod.rib()[V4][LOCAL_PREF]["value"] == 1, "preference of a leaving pod")
+    expect(leaving(V6), "community of every route")
+    wait_for(lambda: pod.report()["graceful_shutdown"], "the report says so")
+    pod.want([], graceful_shutdown=True)
+    say("then withdrawn", pod.wait_rib([]))
+    wait_for(lambda: pod.report() == {**REPORT, "announced": []}, "the report says so")
     pod.want([V4, V6])
+    pod.wait_rib([V4, V6])
     wait_for(lambda: not leaving(), "community gone again")
 
 
@@ -105,19 +113,21 @@ def controller_killed(pod):
     pod.kill(pod.controller)
     seconds = pod.wait_rib([], 5)
     say("controller SIGKILLed: all withdrawn", seconds)
-    expect(1.4 < seconds < 2.6, "two seconds of patience")
+    expect(seconds < 1.5, "withdrawn sooner than after its silence")
+    expect("reason=controller-silent" in pod.log("exabgp"), "the announcer's log says why")
     pod.start_controller()
     pod.want([V4, V6])
-    say("controller back: announced", pod.wait_rib([V4, V6]))
+    seconds = pod.wait_rib([V4, V6])
+    say("controller back: announced", seconds)
+    expect(seconds >= 0.9, "what was withdrawn comes back after a second")
 
 
-def controller_restarted(pod):
-    pod.kill(pod.controller)
-    pod.start_controller()
-    pod.want([V4, V6])
+def connection_lost(pod):
+    pod.controller.send_signal(signal.SIGUSR1)
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
-        expect(set(pod.rib()) == {V4, V6}, "no gap while the controller restarts")
+        expect(set(pod.rib()) == {V4, V6}, "no gap while a controller that lives is connected to again")
+    expect(pod.log("exabgp").count("closed by coracle") > 0, "the connection was lost")
 
 
 def controller_frozen(pod):
@@ -140,8 +150,20 @@ def announcer_killed(pod):
         expect(V6 in pod.rib(), "no gap while the announcer restarts")
     pod.want([V4, V6])
     pod.wait_rib([V4, V6])
-    wait_for(lambda: pod.report() == {"announced": [V4, V6], "neighbors_up": 1, "neighbors": 1},
+    wait_for(lambda: pod.report() == REPORT,
              "the new announcer knows the session")
+
+
+def both_killed(pod):
+    """The new announcer has never heard of a coracle, and what the dead one announced has nobody behind it."""
+    os.kill(pod.announcer_pid(), signal.SIGKILL)
+    pod.kill(pod.controller)
+    seconds = pod.wait_rib([], 5)
+    say("announcer and controller SIGKILLed: all withdrawn", seconds)
+    expect(seconds < 1.8, "withdrawn sooner than after the silence")
+    pod.start_controller()
+    pod.want([V4, V6])
+    say("controller back: announced", pod.wait_rib([V4, V6]))
 
 
 def many_routes(pod):
@@ -156,6 +178,41 @@ def many_routes(pod):
     say("20 times 300 off and on, then off", pod.wait_rib([V4, V6]))
 
 
+def reflector_restarts(pod):
+    """exabgp waits longer after each session that has ended: it has to be told to forget that."""
+    took, announcers = [], {pod.announcer_pid()}
+    for _ in range(8):
+        pod.kill(pod.reflector)
+        wait_for(lambda: pod.report()["neighbors_up"] == 0, "the session's end in the report")
+        pod.start_reflector(SITE)
+        took.append(pod.wait_rib([V4, V6], 15))
+        announcers.add(pod.announcer_pid())
+    print("  a reflector that restarts has the routes again after", *(f"{seconds:.1f}" for seconds in took), "s", flush=True)
+    # Rare restarts cost 2 s at most. These come faster than exabgp may replace its API process (every 15 s), so that it
+    # gets to wait up to 5 s; left alone, the last two would take 7 and 9 s.
+    expect(max(took) < 6, "back soon after every restart")
+    expect(len(announcers) > 1, "exabgp was asked to restart its sessions")
+    expect("10.1.1.0/24" in node("ip", "route", "show", "proto", "67"), "the node's route stays")
+
+
+def linger(pod):
+    """The preStop of exabgp's container ends when coracle has ended."""
+    def waiting(seconds="30"):
+        return pod.start("linger", [pod.announcer, "--linger", seconds])
+
+    lingering = waiting()
+    time.sleep(3)  # longer than coracle waits for a client that does not read
+    expect(lingering.poll() is None, "it waits while coracle runs")
+    expect(waiting("1").wait(3) == 0, "no longer than it may")
+    pod.kill(pod.controller)
+    say("coracle ends: the preStop too", wait_for(lambda: lingering.poll() is not None, "end of the wait"))
+    expect(lingering.returncode == 0, "and well")
+    expect(waiting().wait(1) == 0, "without coracle there is nothing to wait for")
+    pod.start_controller()
+    pod.want([V4, V6])
+    pod.wait_rib([V4, V6])
+
+
 def exabgp_killed(pod):
     announcer = pod.announcer_pid()
     pod.kill(pod.exabgp)
@@ -167,7 +224,7 @@ def exabgp_killed(pod):
 
 
 def exabgp_stopped(pod):
-    expect("10.1.1.0/24 via 172.16.1.2" in node("ip", "route", "show", "proto", "67"), "the node's route")
+    expect("via 172.16.1.2 " in node("ip", "route", "show", "proto", "67"), "the node's route")
     announcer = pod.announcer_pid()
     pod.kill(pod.exabgp, signal.SIGTERM)
     say("exabgp stopped: routes gone", pod.wait_rib([]))
@@ -176,10 +233,10 @@ def exabgp_stopped(pod):
 
 
 def test(pod):
-    pod.start_reflector(os.environ.get("SITE") or f"{HERE}/site.yaml")
+    pod.start_reflector(SITE)
     for step in (announce_and_withdraw, graceful_shutdown, foreign_prefix, hostile_pod, session_flap, controller_killed,
-                 controller_restarted, controller_frozen, announcer_killed, many_routes, exabgp_killed,
-                 exabgp_stopped):
+                 connection_lost, controller_frozen, announcer_killed, both_killed, many_routes, reflector_restarts, linger,
+                 exabgp_killed, exabgp_stopped):
         print(step.__name__, flush=True)
         step(pod)
 

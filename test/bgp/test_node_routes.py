@@ -1,76 +1,571 @@
-"""The node's route to each LB pod on it: there while the pod wants it, and nobody else's is touched."""
+"""The node's way into the LB pods on it: through those that serve, past those that are dead, and nobody else's touched.
+
+The pods of this test hang on a bridge of the node's, as with most CNIs: when one dies the bridge stays, and with it
+everything that leads over it. Their exabgp is a pair of pipes that nobody reads, which is no reason not to keep routes.
+"""
+import collections
+import ctypes
 import json
+import os
+import random
+import selectors
 import signal
+import socket
 import subprocess
+import threading
+import time
 
 import sandbox
-from sandbox import NODE, NODE6, POD, POD6, Failed, node, run, wait_for
+from sandbox import NODE, NODE6, Failed, node, run, wait_for
 
-SECOND, SECOND6 = "172.16.1.3", "fd00:16:1::3"
-POOL, POOL6 = "10.1.1.0/24", "fd00:1:1::/112"
+POOLS = {"a": ("10.1.1.0/24", "fd00:1:1::/112"), "b": ("10.2.2.0/24",)}
+VIP = "10.1.1.1"
+GRACE_S = 0.5    # NODE_ROUTES_GRACE_MS
+DEAD_S = 3.0     # the grace, a look every quarter of a second, and a machine that is busy
+LOST_S = 2.5     # a second without a datagram
+CHANGE_S = 1.5   # what the pod itself does
+COME_S = 3.0     # it waits for what a dead one may have left
+STEPS = 200
 
 
-def start_announcer(pod, name, addresses):
-    """As exabgp would; its exabgp never reads and never answers, which is no reason not to keep routes."""
-    flags = [f"--pod-address={address}" for address in addresses]
-    return pod.start(name, [pod.announcer, f"--next-hop={NODE}", f"--next-hop={NODE6}", "--node-netns",
-                            sandbox.NODE_NETNS, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+class Pod:
+    """An LB pod in a network namespace of its own, and the coracle in it, played by this process."""
 
+    def __init__(self, test, number, fleet="a"):
+        self.test, self.number, self.fleet = test, number, fleet
+        self.address, self.address6 = f"172.16.1.{number}", f"fd00:16:1::{number}"
+        self.holder = self.announcer = None
+        self.state, self.since = "absent", 0.0
+        self.started = None  # when its announcer was, while it runs
+        self.heard = 0.0     # when it last connected
+        self.message, self.told = b"", "idle"
+        self.path = f"/run/coracle/{number}.sock"
+        self.clients = set()
+        self.listener = None
+
+    def is_in(self, state):
+        if self.state != state:
+            self.state, self.since = state, time.monotonic()
+
+    def age(self, now, *states):
+        """How long it has been in one of these states; less than nothing if it is not."""
+        return now - self.since if self.state in states else -1
+
+    def create(self):
+        self.holder = self.test.start(f"pod{self.number}", ["unshare", "--net", "sleep", "600"])
+        own = os.readlink("/proc/self/ns/net")
+        wait_for(lambda: os.readlink(self.netns()) != own, "the pod's namespace")
+        node("ip", "link", "add", f"veth{self.number}", "type", "veth", "peer", "name", "eth0", "netns",
+             str(self.holder.pid))
+        node("ip", "link", "set", f"veth{self.number}", "master", "cni0", "up")
+        self.run("ip", "-batch", "-", input=f"""link set lo up
+            link set eth0 up
+            addr add {self.address}/24 dev eth0
+            addr add {self.address6}/64 dev eth0 nodad
+            route add local 10.1.1.0/24 dev lo\n""")
+        # a CNI announces a new pod; otherwise the node goes on with the link address of one that had this address before
+        for address in (self.address, self.address6):
+            node("ip", "neigh", "flush", "to", address, "dev", "cni0")
+
+    def netns(self):
+        return f"/proc/{self.holder.pid}/ns/net"
+
+    def run(self, *command, **options):
+        return run("nsenter", f"--net={self.netns()}", *command, **options)
+
+    def start(self, socket_path=None):
+        """The announcer, as exabgp would start it."""
+        if not self.holder:
+            self.create()
+        self.is_in(self.told)
+        self.announcer = self.test.start(
+            f"announcer-{self.number}",
+            ["nsenter", f"--net={self.netns()}", self.test.announcer, f"--next-hop={NODE}", f"--next-hop={NODE6}",
+             f"--node-netns={sandbox.NODE_NETNS}", f"--socket={socket_path or self.path}", f"--pod-address={self.address}",
+             f"--pod-address={self.address6}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.started = time.monotonic()
+
+    def say(self, routes=True, graceful_shutdown=False, pools=None):
+        pools = POOLS[self.fleet] if pools is None else pools
+        routes = [pool.replace("0/24", "1/32") for pool in pools if routes and "." in pool]
+        message = {"routes": routes, "pools": sorted(pools), "graceful_shutdown": graceful_shutdown}
+        self.message = json.dumps(message).encode() + b"\n"
+        self.test.speak(self)
+
+    def serve(self):
+        self.tell("serving")
+
+    def drain(self):
+        self.tell("draining", routes=False, graceful_shutdown=True)
+
+    def idle(self):
+        self.tell("idle", routes=False)
+
+    def tell(self, state, **message):
+        self.say(**message)
+        self.told = state
+        if self.announcer:
+            self.is_in(state)
+
+    def end_announcer(self, signum):
+        self.test.kill(self.announcer, signum)
+        self.forget_announcer()
+
+    def lose_exabgp(self):
+        """What remains of it when it is killed: pipes that end."""
+        self.is_in("dead")
+        self.started = None
+        self.announcer.stdin.close()
+        self.announcer.wait(10)
+        self.forget_announcer()
+
+    def forget_announcer(self):
+        self.started = None
+        for pipe in (self.announcer.stdin, self.announcer.stdout):
+            pipe.close()
+        self.test.processes.remove(self.announcer)
+        self.announcer = None
+
+    def leave(self):
+        self.is_in("absent")
+        self.end_announcer(signal.SIGTERM)
+
+    def destroy(self):
+        """All of its processes and its namespace at once."""
+        if self.state != "absent":
+            self.is_in("dead")
+        self.started = None
+        if self.announcer:
+            self.announcer.kill()
+        self.test.kill(self.holder)
+        self.test.processes.remove(self.holder)
+        self.holder = None
+        if self.announcer:
+            self.end_announcer(signal.SIGKILL)
+        wait_for(lambda: f"veth{self.number}@" not in node("ip", "link"), "the pod's link is gone")
+
+
+class Test(sandbox.Sandbox):
+    """Adds to the sandbox a bridge with pods on it, and a thread that speaks as their coracles."""
+
+    def __init__(self, coracle, announcer):
+        super().__init__(coracle, announcer)
+        self.selector = selectors.DefaultSelector()
+        self.lock = threading.Lock()
+
+    def make_network(self):
+        super().make_network()
+        node("ip", "-batch", "-", input="""link add cni0 type bridge forward_delay 0
+            link set cni0 up
+            addr add 172.16.1.1/24 dev cni0
+            addr add fd00:16:1::1/64 dev cni0 nodad
+            addr add 192.168.7.1/24 dev cali-eth0\n""")
+        node("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.fib_multipath_hash_policy=1")
+        run("ip", "addr", "add", "192.168.7.2/24", "dev", "eth0")
+        run("ip", "route", "add", "10.1.1.0/24", "via", "192.168.7.1")
+
+    def pod(self, number, fleet="a"):
+        pod = Pod(self, number, fleet)
+        pod.listener = socket.socket(socket.AF_UNIX)
+        pod.listener.bind(pod.path)
+        pod.listener.listen()
+        pod.idle()
+        self.selector.register(pod.listener, selectors.EVENT_READ, pod)
+        return pod
+
+    def speak(self, pod):
+        with self.lock:
+            for client in list(pod.clients):
+                try:
+                    client.sendall(pod.message)
+                except OSError:
+                    pod.clients.discard(client)
+
+    def be_coracles(self):
+        """Forever: the heartbeat of every pod's coracle."""
+        pods, beat = set(), 0.0
+        while True:
+            for key, _ in self.selector.select(0.1):
+                pod = key.data
+                pods.add(pod)
+                if key.fileobj is pod.listener:
+                    client, _ = pod.listener.accept()
+                    pod.heard = time.monotonic()
+                    self.selector.register(client, selectors.EVENT_READ, pod)
+                    with self.lock:
+                        pod.clients.add(client)
+                    self.speak(pod)
+                elif not receive(key.fileobj):
+                    self.selector.unregister(key.fileobj)
+                    with self.lock:
+                        pod.clients.discard(key.fileobj)
+                    key.fileobj.close()  # it belongs to the pod's namespace, and would keep that alive
+            if time.monotonic() - beat > 0.5:
+                beat = time.monotonic()
+                for pod in pods:
+                    self.speak(pod)
+
+
+def receive(client):
+    try:
+        return client.recv(1 << 16)
+    except ConnectionResetError:
+        return b""
+
+
+# ---- what is seen of it
 
 def routes():
-    """(prefix, gateway) of every route that carries our protocol, in the kernel's order."""
-    found = []
+    """{pool: {gateway: weight}} of every route that carries our protocol; a lone gateway's weight is None."""
+    found = {}
     for family in ("-4", "-6"):
         for route in json.loads(node("ip", family, "-j", "-N", "route", "show", "proto", "67") or "[]"):
             hops = route.get("nexthops", [route])
-            found += [(route["dst"], hop["gateway"]) for hop in hops]
+            assert route["dst"] not in found, f"two routes to {route['dst']}"
+            found[route["dst"]] = {hop["gateway"]: hop["weight"] if len(hops) > 1 else None for hop in hops}
     return found
 
 
-def expect(wanted, what):
+def leads_to(*pods, pools=None):
+    """The routes that there should be when these pods serve, and nobody drains."""
+    wanted = collections.defaultdict(dict)
+    for pod in pods:
+        for pool in pools or POOLS[pod.fleet]:
+            wanted[pool][pod.address6 if ":" in pool else pod.address] = 255
+    return {pool: gateways if len(gateways) > 1 else dict.fromkeys(gateways) for pool, gateways in wanted.items()}
+
+
+def expect(wanted, what, timeout=10.0):
     try:
-        return wait_for(lambda: sorted(routes()) == sorted(wanted), what)
+        seconds = wait_for(lambda: routes() == wanted, what, timeout)
     except Failed as error:
-        raise Failed(f"{error}; there are {routes()}") from error
+        raise Failed(f"{error}; there are {routes()} instead of {wanted}") from error
+    print(f"  {what:<75} {seconds:5.2f} s", flush=True)
 
 
-def test(pod):
-    first = [(POOL, POD), (POOL6, POD6)]
-    second = [(POOL, SECOND), (POOL6, SECOND6)]
-    pod.add_pod_link("eth1", SECOND, SECOND6)
-    node("ip", "route", "add", "10.7.0.0/16", "via", POD, "proto", "static")
-    node("ip", "route", "add", "10.8.0.0/16", "via", "172.16.1.2", "proto", "67")  # left by an earlier version
-    pod.start_controller()
-    pod.want([], pools=[POOL, POOL6])
+def foreign():
+    """Everything in the node's tables that is not ours."""
+    return [line for command in (("route", "show", "table", "all"), ("-6", "route", "show", "table", "main"),
+                                 ("nexthop",)) for line in node("ip", "-N", *command).splitlines()
+            if line.startswith(("10.", "fd00:1:", "id ")) and " proto 67" not in line]
 
-    one = start_announcer(pod, "announcer-1", [POD, POD6])
-    seconds = expect(first, "the first pod's routes, and its leftover gone")
-    print(f"  routes there after {seconds:.2f} s")
-    two = start_announcer(pod, "announcer-2", [SECOND, SECOND6])
-    expect(first + second, "both pods' routes side by side")
-    used = json.loads(node("ip", "-j", "route", "get", "10.1.1.1"))[0]["gateway"]
-    if used != SECOND:
-        raise Failed(f"the node uses the newest pod, not {used}")
 
-    node("ip", "route", "flush", "proto", "67")
-    node("ip", "-6", "route", "flush", "proto", "67")
-    print(f"  routes flushed by somebody: back after {expect(first + second, 'both again'):.2f} s")
+def in_netns(path, make):
+    """What make() opened while this thread was in another network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net", "rb") as here, open(path, "rb") as there:
+        assert libc.setns(there.fileno(), 0) == 0
+        try:
+            return make()
+        finally:
+            assert libc.setns(here.fileno(), 0) == 0
 
-    pod.want([], pools=[POOL, "10.2.2.0/24"])
-    expect([(POOL, POD), ("10.2.2.0/24", POD), (POOL, SECOND), ("10.2.2.0/24", SECOND)], "other pools")
-    pod.want([], pools=[POOL, POOL6])
-    expect(first + second, "the old pools again")
 
-    pod.kill(two, signal.SIGTERM)
-    expect(first, "the second pod has left, the first one's routes stay")
-    if two.returncode != 0:
-        raise Failed(f"SIGTERM: exit status {two.returncode}")
-    run("ip", "link", "del", "eth0")
-    expect([], "the first pod's link is gone, and so are its routes")
-    pod.kill(one, signal.SIGTERM)
-    if "10.7.0.0/16" in node("ip", "route"):
-        raise Failed("the kernel removes it with the link")  # a check of this test itself
+class Flows:
+    """UDP flows from outside to the VIP, and which pod each of them meets."""
+
+    def __init__(self, pods):
+        def listen():
+            receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            receiver.bind((VIP, 53))
+            receiver.setblocking(False)
+            return receiver
+        self.receivers = {pod: in_netns(pod.netns(), listen) for pod in pods}
+        self.senders = senders()
+
+    def meet(self):
+        """{source port: pod} of one packet of each flow."""
+        met = {}
+        for sender in self.senders:
+            sender.send(b"x")
+            self.receive(met)  # no buffer runs over
+        wait_for(lambda: self.receive(met) == len(self.senders), "every flow meets a pod", 5)
+        return met
+
+    def receive(self, met):
+        for pod, receiver in self.receivers.items():
+            try:
+                while True:
+                    met[receiver.recvfrom(16)[1][1]] = pod
+            except BlockingIOError:
+                pass
+        return len(met)
+
+    def close(self):
+        for each in (*self.senders, *self.receivers.values()):
+            each.close()
+
+
+def senders(count=300):
+    made = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for sender in made:
+        sender.connect((VIP, 53))
+    return made
+
+
+# ---- the test
+
+def come_and_go(one, two, three, other):
+    for pod in (one, two, three, other):
+        pod.start()
+    time.sleep(1)
+    expect({}, "no route before a pod serves")
+    one.serve()
+    expect(leads_to(one), "the first pod serves")
+    two.serve()
+    expect(leads_to(one, two), "a second pod on the node: one route over both")
+    three.serve()
+    expect(leads_to(one, two, three), "a third")
+    other.serve()
+    expect(leads_to(one, two, three, other), "a pod of another fleet: a route of its own")
+    for pool in POOLS["a"]:
+        node("ip", "route", "del", pool, "proto", "67")
+    expect(leads_to(one, two, three, other), "routes deleted by somebody: back")
+    node("ip", "nexthop", "flush", "proto", "67")
+    expect(leads_to(one, two, three, other), "next-hops flushed by somebody: back")
+    two.say(pools=["10.1.1.0/24", "10.3.3.0/24"])
+    expect({**leads_to(one, two, three, other), POOLS["a"][1]: {one.address6: 255, three.address6: 255},
+            "10.3.3.0/24": {two.address: None}}, "one of the pods has other pools")
+    two.say()
+    three.idle()
+    expect(leads_to(one, two, other), "a pod that can serve nobody is passed by")
+    two.idle()
+    expect(leads_to(one, other), "a second one likewise")
+    one.idle()
+    time.sleep(1)
+    expect(leads_to(one, other), "nobody can serve: the last one stays, it may be wrong")
+    for pod in (two, three, one):
+        pod.serve()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def crash(one, two, three, other):
+    three.leave()
+    expect(leads_to(one, two, other), "SIGTERM: left at once", CHANGE_S)
+    three.start()
+    expect(leads_to(one, two, three, other), "and back")
+    three.end_announcer(signal.SIGKILL)
+    killed = time.monotonic()
+    three.start()
+    stayed = True
+    while time.monotonic() < killed + 2:
+        stayed &= routes() == leads_to(one, two, three, other)
+    away = three.heard - killed
+    print(f"  {'its announcer is killed, and started again':<75} {away:5.2f} s")
+    if not stayed and 0 < away < GRACE_S:
+        raise Failed("a killed announcer that is started again was taken for dead")
+    expect(leads_to(one, two, three, other), "and it is there")
+    three.lose_exabgp()
+    expect(leads_to(one, two, other), "exabgp killed, and its announcer gone with it", DEAD_S)
+    three.start()
+    expect(leads_to(one, two, three, other), "and back")
+    three.destroy()
+    expect(leads_to(one, two, other), "a whole pod dies", DEAD_S)
+    two.destroy()
+    one.destroy()
+    expect(leads_to(other), "a whole fleet dies: the other fleet's pod cleans up", DEAD_S)
+    for pod in (one, two, three):
+        pod.start()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def come_after_the_dead(one, two, three, other):
+    """What a dead pod has left is no place for flows: a pod that comes waits until it is gone, and one that has the dead
+    one's address keeps it only if it serves."""
+    three.leave()
+    expect(leads_to(one, two, other), "two pods")
+    two.destroy()
+    three.start()
+    began, shared = time.monotonic(), False
+    while routes() != leads_to(one, three, other):
+        shared |= {two.address, three.address} <= set(routes()[POOLS["a"][0]])
+        if time.monotonic() - began > DEAD_S:
+            raise Failed(f"a pod that comes after one has died is not let in: {routes()}")
+    print(f"  {'a pod comes after one has died':<75} {time.monotonic() - began:5.2f} s", flush=True)
+    if shared:
+        raise Failed("the pod that came shared its flows with the dead one")
+    three.destroy()
+    three.start("/run/coracle/nobody")
+    expect(leads_to(one, other), "one with a dead one's address, whose coracle says nothing", DEAD_S)
+    three.end_announcer(signal.SIGKILL)
+    two.start()
+    three.start()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def flows_stay(one, two, three, other):
+    three.leave()
+    expect(leads_to(one, two, other), "two pods")
+    flows = Flows((one, two, three))
+    before = flows.meet()
+    split = collections.Counter(before.values())
+    print("  300 flows over two pods:", sorted(split.values()))
+    if min(split.values()) < 100:
+        raise Failed("a pod has less than its share")
+
+    three.start()
+    expect(leads_to(one, two, three, other), "a third comes")
+    if flows.meet() != before:
+        raise Failed("the pod that came took flows away")
+
+    two.drain()
+    wait_for(lambda: routes()[POOLS["a"][0]].get(two.address) == 1, "the draining pod's weight")
+    if flows.meet() != before:
+        raise Failed("the pod that drains lost flows")
+    old, flows.senders = flows.senders, senders()
+    split = collections.Counter(flows.meet().values())
+    print(f"  300 new flows while one of three drains: it gets {split[two]}, the others {split[one]}, {split[three]}")
+    if split[two] > 60 or min(split[one], split[three]) < 60:
+        raise Failed("new flows go to the pod that drains")
+    for sender in flows.senders:
+        sender.close()
+    flows.senders = old
+
+    two.leave()
+    after = flows.meet()
+    moved = sum(after[port] is not pod for port, pod in before.items() if pod is not two)
+    print(f"  flows of the pods that stay, moved by the one that left: {moved}")
+    if moved:
+        raise Failed("flows have moved")
+    flows.close()
+    two.serve()
+    two.start()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def link_lost(one, two, three, other):
+    """Without a word, while all of the pod's processes live."""
+    node("ip", "link", "set", f"veth{three.number}", "down")
+    expect(leads_to(one, two, other), "a link to the bridge is lost: the pod itself leaves", LOST_S)
+    node("ip", "link", "set", f"veth{three.number}", "up")
+    expect(leads_to(one, two, three, other), "and the link is back")
+
+
+def own_link_lost(one, two, three, other):
+    """A CNI without a bridge: the route to the pod goes with its link."""
+    node("ip", "link", "set", f"veth{three.number}", "nomaster")
+    for address in (three.address, three.address6):
+        node("ip", "route", "add", address, "dev", f"veth{three.number}")
+    three.end_announcer(signal.SIGKILL)
+    expect(leads_to(one, two, other), "its announcer is killed", DEAD_S)
+    three.start()
+    expect(leads_to(one, two, three, other), "a pod with a link of its own")
+    node("ip", "link", "set", f"veth{three.number}", "down")
+    expect(leads_to(one, two, other), "its link goes", LOST_S)
+    three.destroy()
+    three.start()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+class Watch(threading.Thread):
+    """Looks at the node's routes all the time, and at what the pods were told."""
+
+    def __init__(self, pods):
+        super().__init__(daemon=True)
+        self.pods, self.faults, self.looks, self.running = pods, [], 0, True
+        self.slowest = collections.Counter()
+
+    def run(self):
+        while self.running:
+            before = time.monotonic()
+            states = self.states()
+            found = routes()
+            self.looks += 1
+            if states == self.states():
+                for fleet in POOLS:
+                    for pool in POOLS[fleet]:
+                        self.check(fleet, pool, found.get(pool, {}), before)
+
+    def states(self):
+        return [(pod.state, pod.since, pod.started) for pod in self.pods]
+
+    def check(self, fleet, pool, hops, now):
+        # Who cleans up after the dead is a pod that lives, and it has to have looked for as long.
+        watched = max((now - pod.started for pod in self.pods if pod.started), default=0)
+        serving = [pod for pod in self.pods if pod.fleet == fleet and pod.age(now, "serving") > COME_S]
+        if serving and not hops:
+            self.fault(f"{pool}: no route, while pods serve", serving)
+        for pod in self.pods:
+            address = pod.address6 if ":" in pool else pod.address
+            weight = hops.get(address, 0)
+            if pod in serving and weight not in (255, None):
+                self.fault(f"{pool}: weight {weight} for {address}, which serves", hops)
+            if address not in hops:
+                continue
+            self.seen("dead", min(pod.age(now, "dead"), watched), DEAD_S, pool, address, hops)
+            self.seen("absent", pod.age(now, "absent"), CHANGE_S, pool, address, hops)
+            if serving:
+                self.seen("idle", pod.age(now, "idle"), CHANGE_S, pool, address, hops)
+
+    def seen(self, state, seconds, limit, pool, address, hops):
+        self.slowest[state] = max(self.slowest[state], seconds)
+        if seconds > limit:
+            self.fault(f"{pool}: {address} is in the route, {state} for {seconds:.1f} s", hops)
+
+    def fault(self, what, details):
+        self.faults.append(f"{what}; {details}")
+
+
+def random_steps(pods):
+    seed = int(os.environ.get("CORACLE_TEST_SEED", time.time()))
+    print(f"  {STEPS} random steps; CORACLE_TEST_SEED={seed} for the same again")
+    chance = random.Random(seed)
+    watch = Watch(pods)
+    watch.start()
+    for _ in range(STEPS):
+        pod = chance.choice(pods)
+        if pod.announcer:
+            chance.choice((pod.leave, pod.serve, pod.serve, pod.drain, pod.idle, lambda: kill_announcer(pod),
+                           pod.lose_exabgp, pod.destroy))()
+        elif pod.holder and chance.random() < 0.2:
+            pod.destroy()
+        else:
+            pod.start()
+            pod.serve()
+        time.sleep(chance.choice((0, 0.1, 0.3, 1.0)))
+        if watch.faults:
+            break
+    for pod in pods:
+        if pod.announcer is None:
+            pod.start()
+        pod.serve()
+    if not watch.faults:
+        expect(leads_to(*pods), "all serve again")
+    watch.running = False
+    watch.join()
+    print(f"  {watch.looks} looks; longest after: " +
+          ", ".join(f"{state} {seconds:.2f} s" for state, seconds in sorted(watch.slowest.items())))
+    if watch.faults:
+        raise Failed("\n".join(watch.faults[:5]))
+
+
+def kill_announcer(pod):
+    """exabgp starts another one at once; on a busy machine that may be after the grace."""
+    pod.end_announcer(signal.SIGKILL)
+    pod.start()
+    pod.since = time.monotonic()
+
+
+def test(pods):
+    node("ip", "route", "add", "10.7.0.0/16", "via", sandbox.POD, "proto", "static")
+    node("ip", "nexthop", "add", "id", "1", "via", sandbox.POD, "dev", "cali-eth0", "proto", "zebra")
+    node("ip", "nexthop", "add", "id", str(0x43000002), "via", sandbox.POD, "dev", "cali-eth0", "proto", "zebra")
+    for pool in POOLS["a"]:
+        node("ip", "route", "add", pool, "dev", "cali-eth0", "metric", "2000", "proto", "static")
+    before = foreign()
+    threading.Thread(target=pods.be_coracles, daemon=True).start()
+    fleet = [pods.pod(11), pods.pod(12), pods.pod(13)]
+    other = pods.pod(14, "b")
+    for act in (come_and_go, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
+        act(*fleet, other)
+    random_steps([*fleet, other])
+    for pod in (*fleet, other):
+        pod.leave()
+    expect({}, "all have left")
+    left = node("ip", "nexthop", "show", "proto", "67")
+    if left or foreign() != before:
+        raise Failed(f"next-hops of ours are left: {left}; or others changed: {foreign()}, were {before}")
 
 
 if __name__ == "__main__":
-    sandbox.main(test)
+    sandbox.main(test, Test)

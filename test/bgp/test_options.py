@@ -29,7 +29,8 @@ def usage():
     for flags, word in (([], "--next-hop"), (["--next-hop", "here"], "here"), ([*HOP, "--nothing"], "--nothing"),
                         ([*HOP, *HOP], "family"), ([*HOP, "stray"], "stray"), ([*HOP, "--node-netns", "x"], "pod-address"),
                         ([*HOP, "--log-level", "loud"], "loud"), (["--next-hop"], "--next-hop"),
-                        ([*HOP, "--neighbor", ",".join(["10.0.0.1"] * 17)], "16")):
+                        ([*HOP, "--neighbor", ",".join(["10.0.0.1"] * 17)], "16"), (["--linger", "a while"], "a while"),
+                        (["--linger", "0"], "--linger"), (["--linger", "-1"], "--linger")):
         result = run(*flags)
         check(f"{' '.join(flags) or 'no flags'!r:.60} is 2 and says why",
               result.returncode == 2 and word in result.stderr and not result.stdout)
@@ -48,6 +49,7 @@ def ends():
     result = run(*HOP, *SOCKET)
     check("exabgp has gone: 0", result.returncode == 0 and "show adj-rib out" in result.stdout)
     result = run(*HOP, "--pod-address", "172.16.1.2", "--node-netns", "/nowhere/netns")
+    check("nobody to wait for: 0", run(*SOCKET, "--linger", "20").returncode == 0)
     check("no such namespace: 1", result.returncode == 1 and "/nowhere/netns" in result.stderr)
     with subprocess.Popen([ANNOUNCER, *HOP, *SOCKET], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as process:

@@ -6,6 +6,7 @@ import ssl
 import threading
 
 MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 
 class Unreachable(Exception):
@@ -26,6 +27,7 @@ class Api:
             self.context.load_cert_chain(certificate_file, key_file)
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.local = threading.local()
+        self.warnings = []  # of the last answer
 
     def exchange(self, method, path, body, headers):
         connection = getattr(self.local, "connection", None)
@@ -35,6 +37,7 @@ class Api:
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
+            self.warnings = answer.headers.get_all("Warning") or []
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -64,6 +67,10 @@ class Api:
 
     def patch(self, path, body):
         return self.request("PATCH", path, body, MERGE_PATCH)
+
+    def apply(self, path, body):
+        """As `kubectl apply --server-side --validate=strict` does; JSON is YAML."""
+        return self.request("PATCH", f"{path}?fieldManager=test&force=true&fieldValidation=Strict", body, APPLY_PATCH)
 
     def delete(self, path, **options):
         return self.request("DELETE", path, options)

@@ -13,7 +13,6 @@ from api import Api, ApiError, Unreachable
 from daemon import die_with_parent
 
 READY_S = 120
-CONTROLLERS = "endpointslice-controller,serviceaccount-controller,namespace-controller"
 
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -36,7 +35,14 @@ def free_ports(count):
 
 
 class Cluster:
-    """`servers` is the folder that build-servers made."""
+    """`servers` is the folder that build-servers made. The constants differ in test/kubelet, which has a real node."""
+
+    LISTEN = "127.0.0.1"
+    NAMES = "IP:127.0.0.1"
+    ACCESS = ["--authorization-mode=RBAC",
+              # there is no kubelet to mount a token into a Pod
+              "--disable-admission-plugins=ServiceAccount"]
+    CONTROLLERS = ["endpointslice-controller", "serviceaccount-controller", "namespace-controller"]
 
     def __init__(self, servers, directory):
         self.servers = pathlib.Path(servers)
@@ -78,29 +84,29 @@ class Cluster:
                 preexec_fn=die_with_parent)
 
     def start_etcd(self):
+        # kubeadm's interval of progress; without it bookmarks repeat the version that a quiet watch began with
         client, peer = f"http://127.0.0.1:{self.etcd_port}", f"http://127.0.0.1:{self.peer_port}"
         self.run("etcd", "--data-dir=etcd", f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
                  f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
-                 f"--initial-cluster=default={peer}", "--unsafe-no-fsync", "--log-level=warn")
+                 f"--initial-cluster=default={peer}", "--watch-progress-notify-interval=5s", "--unsafe-no-fsync",
+                 "--log-level=warn")
 
     def start_apiserver(self):
         """Also after it was killed: at the same address, with what etcd holds."""
         self.restarts += self.api is not None
         self.run("kube-apiserver",
                  f"--etcd-servers=http://127.0.0.1:{self.etcd_port}", "--etcd-compaction-interval=0",
-                 "--bind-address=127.0.0.1", f"--secure-port={self.port}", "--endpoint-reconciler-type=none",
+                 f"--bind-address={self.LISTEN}", f"--secure-port={self.port}", "--endpoint-reconciler-type=none",
                  "--tls-cert-file=apiserver.crt", "--tls-private-key-file=apiserver.key", "--client-ca-file=ca.crt",
                  "--service-account-issuer=https://kubernetes.default.svc",
                  "--service-account-signing-key-file=accounts.key", "--service-account-key-file=accounts.key",
-                 "--authorization-mode=RBAC", "--anonymous-auth=false",
-                 "--allow-privileged=true",
-                 # there is no kubelet to mount a token into a Pod
-                 "--disable-admission-plugins=ServiceAccount",
+                 *self.ACCESS, "--anonymous-auth=false", "--allow-privileged=true",
                  "--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112",
                  "--audit-policy-file=audit.yaml", f"--audit-log-path={self.audit_file}")
 
     def start_manager(self):
-        self.run("kube-controller-manager", "--kubeconfig=admin.json", f"--controllers={CONTROLLERS}",
+        self.run("kube-controller-manager", "--kubeconfig=admin.json", f"--controllers={','.join(self.CONTROLLERS)}",
+                 "--root-ca-file=ca.crt",
                  "--leader-elect=false", "--bind-address=127.0.0.1", f"--secure-port={self.manager_port}",
                  "--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-service-endpoint-syncs=2")
 
@@ -149,15 +155,19 @@ class Cluster:
     def make_credentials(self):
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                      "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test CA")
-        self.make_certificate("apiserver", "/CN=kubernetes", "subjectAltName=IP:127.0.0.1\n")
+        self.make_certificate("apiserver", "/CN=kubernetes", f"subjectAltName={self.NAMES}\n")
         self.make_certificate("admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth\n")
         self.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "accounts.key")
         (self.directory / "audit.yaml").write_text(AUDIT_POLICY)
-        (self.directory / "admin.json").write_text(json.dumps({
+        self.write_kubeconfig("admin", self.url)
+
+    def write_kubeconfig(self, name, url):
+        """Beside the certificate of that name, which it refers to."""
+        (self.directory / f"{name}.json").write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": "ca.crt"}}],
-            "users": [{"name": "admin", "user": {"client-certificate": "admin.crt", "client-key": "admin.key"}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}]}))
+            "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": "ca.crt"}}],
+            "users": [{"name": name, "user": {"client-certificate": f"{name}.crt", "client-key": f"{name}.key"}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}]}))
 
     # ---- what was asked of it ----
 

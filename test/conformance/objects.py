@@ -78,9 +78,10 @@ class Namespace:
         return [ingress["ip"] for ingress in status.get("ingress", [])]
 
     def events(self, service):
-        """{reason: Event} about it."""
+        """{reason: Event} about it, of coracle's: the API server has its own, of cluster addresses it comes to know late."""
         items = self.api.get(f"/apis/events.k8s.io/v1/namespaces/{self.name}/events")["items"]
-        return {item["reason"]: item for item in items if item["regarding"]["name"] == service}
+        return {item["reason"]: item for item in items
+                if item["regarding"]["name"] == service and item.get("reportingController") == "coracle.lb/controller"}
 
     def delete_service(self, name):
         self.api.delete(self.path(SERVICES, name))

@@ -11,6 +11,17 @@ BOOKMARK_S = 75  # the API sends one a minute
 
 
 class Follow(ConformanceTest):
+    def follow_through_a_proxy(self):
+        """One Service of one server, followed over connections that can be cut."""
+        shop = self.shop
+        shop.service("web", ["10.1.0.1"])
+        shop.slice("web", "172.16.0.1")
+        proxy = Proxy(self.cluster.port)
+        self.addCleanup(proxy.stop)
+        daemon = self.start_daemon(url=proxy.url)
+        self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1}})
+        return shop, proxy, daemon
+
     def test_service_comes_changes_and_goes(self):
         shop = self.shop
         shop.service("web", ["10.1.0.1"], selector=True)
@@ -75,13 +86,7 @@ class Follow(ConformanceTest):
         self.assertGreaterEqual(len(pages), MANY // 500)
 
     def test_version_that_is_no_longer_to_be_had_means_one_list(self):
-        shop = self.shop
-        shop.service("web", ["10.1.0.1"])
-        shop.slice("web", "172.16.0.1")
-        proxy = Proxy(self.cluster.port)
-        self.addCleanup(proxy.stop)
-        daemon = self.start_daemon(url=proxy.url)
-        self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1}})
+        shop, proxy, daemon = self.follow_through_a_proxy()
         self.settle(daemon)
         proxy.close()
         shop.change_slice("web", "172.16.0.2")
@@ -97,13 +102,7 @@ class Follow(ConformanceTest):
         self.assert_listed(1, before)
 
     def test_broken_watches_resume_without_a_list(self):
-        shop = self.shop
-        shop.service("web", ["10.1.0.1"])
-        shop.slice("web", "172.16.0.1")
-        proxy = Proxy(self.cluster.port)
-        self.addCleanup(proxy.stop)
-        daemon = self.start_daemon(url=proxy.url)
-        self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1}})
+        shop, proxy, daemon = self.follow_through_a_proxy()
         settled = self.settle(daemon)
         for i in range(2, 7):
             proxy.cut()
@@ -113,13 +112,7 @@ class Follow(ConformanceTest):
 
     @unittest.skipUnless(LONG, "takes over a minute: --long")
     def test_watch_resumes_from_its_bookmark(self):
-        shop = self.shop
-        shop.service("web", ["10.1.0.1"])
-        shop.slice("web", "172.16.0.1")
-        proxy = Proxy(self.cluster.port)
-        self.addCleanup(proxy.stop)
-        daemon = self.start_daemon(url=proxy.url)
-        self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1}})
+        shop, proxy, daemon = self.follow_through_a_proxy()
         listed = self.api.get("/api/v1/services?limit=1")["metadata"]["resourceVersion"]
         for _ in range(20):  # elsewhere the cluster's version moves on
             self.api.patch(f"/api/v1/namespaces/{shop.name}", {"metadata": {"labels": {"at": str(time.time_ns())}}})

@@ -86,8 +86,11 @@ class Leader(ConformanceTest):
         shop.service("outside", annotations={"coracle.lb/address": "192.0.2.1"})
         shop.service("misspelt", annotations={"coracle.lb/scheduler": "round-robbin"})
         shop.slice("misspelt", "172.16.0.1")
+        # this one comes to light only when keepalived's configuration is rendered
+        shop.service("bare", annotations={"coracle.lb/template": "absent"})
+        shop.slice("bare", "172.16.0.2")
         self.await_(lambda: len(shop.addresses("misspelt")) == 1)
-        for service in ("second", "outside", "misspelt"):
+        for service in ("second", "outside", "misspelt", "bare"):
             self.await_(lambda s=service: shop.events(s))
             events = shop.events(service)
             self.assertEqual(len(events), 1, events)
@@ -176,6 +179,48 @@ class Leader(ConformanceTest):
             self.await_(lambda n=name, f=families: [("IPv6" if ":" in address else "IPv4")
                                                     for address in sorted(shop.addresses(n), reverse=f[0] == "IPv6")]
                         == families)
+
+    def test_address_is_shared_by_ports_with_one_key(self):
+        self.start_fleet(1)
+        shop = self.shop
+        keys = {"coracle.lb/share": "front", "coracle.lb/address": "10.1.7.7"}
+        shop.service("http", annotations=keys, ports=[{"port": 80}])
+        shop.service("dns", annotations=keys, ports=[{"port": 53, "protocol": "UDP"}])
+        self.await_(lambda: shop.addresses("http") == shop.addresses("dns") == ["10.1.7.7"])
+        shop.service("http2", annotations=keys, ports=[{"port": 80}])
+        self.await_(lambda: shop.events("http2"))  # of its port, which is another's
+        figure("Event: " + next(iter(shop.events("http2").values()))["note"])
+        for name in ("http", "dns", "http2"):
+            self.assertEqual(shop.addresses(name), ["10.1.7.7"])
+        written = list(self.requests(verb="patch", resource="services"))
+        self.assertEqual(len(written), 3, "statuses are written again and again")
+
+    def test_pool_that_changes(self):
+        """Addresses within the new pools stay, others are replaced: nothing would announce them."""
+        self.start_fleet(1)
+        shop = self.shop
+        shop.service("stays", annotations={"coracle.lb/address": "10.1.9.1"})
+        self.await_(lambda: shop.addresses("stays"))
+        shop.service("moves")
+        self.await_(lambda: shop.addresses("moves"))
+        self.pods[0].daemon.stop()
+        self.start_pod(pools="10.1.9.0/24")
+        self.await_(lambda: shop.addresses("moves")[:1] == ["10.1.9.2"])
+        self.assertEqual(shop.addresses("stays"), ["10.1.9.1"])
+
+    def test_full_pool_is_told_and_used_again(self):
+        self.start_pod(pools="10.1.9.0/30")
+        shop = self.shop
+        for name in ("a", "b", "c"):
+            shop.service(name)
+        self.await_(lambda: sum(len(shop.addresses(name)) for name in "abc") == 2)
+        last = next(name for name in "abc" if not shop.addresses(name))
+        self.await_(lambda: shop.events(last))
+        figure("Event: " + next(iter(shop.events(last).values()))["note"])
+        freed = next(name for name in "abc" if name != last)
+        address = shop.addresses(freed)
+        shop.delete_service(freed)
+        self.await_(lambda: shop.addresses(last) == address)
 
     def test_problem_that_lasts_becomes_a_series(self):
         self.start_fleet()

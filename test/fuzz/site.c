@@ -66,6 +66,6 @@ struct plan *site_plan(const char *objects, size_t length)
         (void)manifest_decode("site", objects, length, &model, ignore_bad, NULL, &error);
         for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
                 object_list_sort(model_list(&model, kind), kube_kind_unref(kind));
-        FUZZ_ASSERT(plan_build(site_config(), &model, PLAN_ADDRESSES_ALLOCATE, &plan) == 0);
+        FUZZ_ASSERT(plan_build(site_config(), &model, NULL, PLAN_ADDRESSES_ALLOCATE, &plan) == 0);
         return plan;
 }

@@ -89,7 +89,7 @@ def main():
         return ready(directory)
     line = connect(directory)
     if verb == "run":
-        send(line, run=words)
+        send(line, run=words, long=bool(os.environ.get("CORACLE_TEST_LONG")), seed=os.environ.get("CORACLE_TEST_SEED"))
     elif verb == "demo":
         send(line, demo=sys.stdout.isatty())
     elif verb == "stop":

@@ -43,7 +43,7 @@ struct plan *plan_of(const char *config, const char *objects, enum plan_addresse
         struct plan *plan = NULL;
 
         model_of(objects, &model);
-        assert_int_equal(plan_build(parsed, &model, addresses, &plan), 0);
+        assert_int_equal(plan_build(parsed, &model, NULL, addresses, &plan), 0);
         return plan;
 }
 
@@ -137,15 +137,27 @@ void expect_status_addresses(const char *config, const char *objects, const char
         expect_told_addresses(config, objects, PLAN_ADDRESSES_STATUS, expected);
 }
 
-void expect_servers(const char *config, const char *objects, const char *expected)
+int64_t expect_servers_at(const char *config, const char *objects, const struct drains *drains,
+                          const char *expected)
 {
-        _cleanup_plan_ struct plan *plan = plan_of(config, objects, PLAN_ADDRESSES_ALLOCATE);
+        _cleanup_config_ struct config *parsed = config_of(config);
+        _cleanup_model_ struct model model = {0};
+        _cleanup_plan_ struct plan *plan = NULL;
         struct strbuf text = {0};
+
+        model_of(objects, &model);
+        assert_int_equal(plan_build(parsed, &model, drains, PLAN_ADDRESSES_ALLOCATE, &plan), 0);
 
         for (size_t i = 0; i < plan->n_virtual_servers; i++)
                 tell_server(plan, &plan->virtual_servers[i], &text);
         tell_problems(plan, &text);
         expect_text(&text, expected);
+        return plan->drained_ms;
+}
+
+void expect_servers(const char *config, const char *objects, const char *expected)
+{
+        (void)expect_servers_at(config, objects, NULL, expected);
 }
 
 static void add_text(struct template_set *set, const char *name, const char *text, size_t length)

@@ -52,6 +52,10 @@ void expect_assignments(const char *config, const char *objects, const char *exp
  *   "10.1.1.1 TCP 80 shop/web rr nat tcp: 172.16.1.1:8080 172.16.1.2:8080*0\n" */
 void expect_servers(const char *config, const char *objects, const char *expected);
 
+/* The same for endpoints that have been draining for a while. Returns the plan's drained_ms. */
+int64_t expect_servers_at(const char *config, const char *objects, const struct drains *drains,
+                          const char *expected);
+
 /* Compiles the text under that name into the set. */
 void add_template(struct template_set *set, const char *name, const char *text);
 

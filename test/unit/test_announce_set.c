@@ -112,7 +112,9 @@ static void message_beyond_the_limit_is_refused(void **state)
 
 static void report_survives_a_round_trip(void **state)
 {
-        _cleanup_announce_report_ struct announce_report report = {.neighbors_up = 1, .neighbors = 2},
+        _cleanup_announce_report_ struct announce_report report = {.graceful_shutdown = true,
+                                                                   .neighbors_up = 1,
+                                                                   .neighbors = 2},
                                                          back = {0};
         _cleanup_strbuf_ struct strbuf line = {0};
         struct error error;
@@ -121,19 +123,22 @@ static void report_survives_a_round_trip(void **state)
         add(&report.announced, "10.1.1.1/32");
         assert_int_equal(announce_report_encode(&report, &line), 0);
         assert_string_equal(line.text,
-                            "{\"announced\":[\"10.1.1.1/32\"],\"neighbors_up\":1,\"neighbors\":2}\n");
+                            "{\"announced\":[\"10.1.1.1/32\"],\"graceful_shutdown\":true,\"neighbors_up\":1,"
+                            "\"neighbors\":2}\n");
         assert_int_equal(announce_report_decode(line.text, line.length - 1, &back, &error), 0);
         assert_true(announce_report_equal(&report, &back));
 }
 
-static void report_with_a_bad_count_is_refused(void **state)
+static void report_that_lacks_something_or_has_a_bad_count_is_refused(void **state)
 {
         static const char *const lines[] = {
-            "{\"announced\":[],\"neighbors_up\":-1,\"neighbors\":1}",
-            "{\"announced\":[],\"neighbors_up\":1,\"neighbors\":4294967296}",
-            "{\"announced\":[],\"neighbors_up\":1.0,\"neighbors\":1}",
-            "{\"announced\":[],\"neighbors\":1}",
-            "{\"announced\":\"\",\"neighbors_up\":1,\"neighbors\":1}",
+            "{\"announced\":[],\"graceful_shutdown\":false,\"neighbors_up\":-1,\"neighbors\":1}",
+            "{\"announced\":[],\"graceful_shutdown\":false,\"neighbors_up\":1,\"neighbors\":4294967296}",
+            "{\"announced\":[],\"graceful_shutdown\":false,\"neighbors_up\":1.0,\"neighbors\":1}",
+            "{\"announced\":[],\"graceful_shutdown\":false,\"neighbors\":1}",
+            "{\"announced\":[],\"neighbors_up\":1,\"neighbors\":1}",
+            "{\"announced\":[],\"graceful_shutdown\":1,\"neighbors_up\":1,\"neighbors\":1}",
+            "{\"announced\":\"\",\"graceful_shutdown\":false,\"neighbors_up\":1,\"neighbors\":1}",
         };
         _cleanup_announce_report_ struct announce_report report = {0};
         struct error error;
@@ -214,7 +219,7 @@ int main(void)
             cmocka_unit_test(foreign_bytes_are_refused_and_leave_the_set_alone),
             cmocka_unit_test(message_beyond_the_limit_is_refused),
             cmocka_unit_test(report_survives_a_round_trip),
-            cmocka_unit_test(report_with_a_bad_count_is_refused),
+            cmocka_unit_test(report_that_lacks_something_or_has_a_bad_count_is_refused),
             cmocka_unit_test(diff_withdraws_first_then_announces),
             cmocka_unit_test(graceful_shutdown_announces_everything_again_with_the_community),
             cmocka_unit_test(family_without_next_hop_is_passed_over),

@@ -122,6 +122,19 @@ static void sharing_services_are_both_written(void **state)
                            "10.1.1.5 shop/a\n10.1.1.5 shop/b\n");
 }
 
+#define SHARED(name, port, status)                                                      \
+        SERVICE(name, ANNOTATIONS("coracle.lb/address: 10.1.1.5, coracle.lb/share: x"), \
+                ", ports: [{port: " port "}]", status)
+
+static void what_sharing_services_ask_for_and_have_counts_once(void **state)
+{
+        (void)state;
+        expect_assignments(SITE,
+                           SHARED("a", "80", STATUS(IP("10.1.1.5"))) SHARED("b", "81", STATUS(IP("10.1.1.5")))
+                               SHARED("c", "82", ""),
+                           "10.1.1.5 shop/c\n");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -138,6 +151,7 @@ int main(void)
             cmocka_unit_test(asking_for_one_family_leaves_the_other_to_the_pools),
             cmocka_unit_test(exhausted_pool_takes_nothing_from_anybody),
             cmocka_unit_test(sharing_services_are_both_written),
+            cmocka_unit_test(what_sharing_services_ask_for_and_have_counts_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ static void neighbor_changes_carry_the_address(void **state)
         reply = parse("neighbor 10.0.0.109 down - peer reset, message [closing connection] "
                       "error[Broken TCP connection]");
         assert_int_equal(reply.type, EXABGP_REPLY_NEIGHBOR_DOWN);
-        assert_int_equal(parse("neighbor fd00::109 connected").type, EXABGP_REPLY_NEIGHBOR_DOWN);
+        assert_int_equal(parse("neighbor fd00::109 connected").type, EXABGP_REPLY_NEIGHBOR_CONNECTED);
 }
 
 static void held_route_carries_prefix_and_next_hop(void **state)

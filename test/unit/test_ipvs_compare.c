@@ -4,6 +4,7 @@
 #include "planning.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HEADER                                          \
@@ -65,6 +66,67 @@ static void server_taken_out_by_its_check_is_no_difference(void **state)
         expect_state(0, true, 1, 1, 1);
         compare(HEADER WEB REAL3 ALL_OF_B, 0, "", "");
         expect_state(0, true, 0, 1, 2);
+}
+
+/* inhibit_on_failure, which is for mh only. */
+static void server_without_weight_is_down_where_the_scheduler_is_mh(void **state)
+{
+        _cleanup_plan_ struct plan *plan =
+            plan_of(SITE,
+                    ANNOTATED("a", "coracle.lb/scheduler: mh")
+                        SLICE("s", "a", READY("172.16.1.1") READY("172.16.1.2") DRAINING("172.16.1.3")),
+                    PLAN_ADDRESSES_ALLOCATE);
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+        struct error error = {0};
+
+        (void)state;
+        assert_int_equal(ipvs_table_parse(HEADER
+                                          "TCP  0A010101:0050 mh \n" REAL1
+                                          "  -> AC100102:1F90      Masq    0      2          0\n" REAL3,
+                                          &table, &error),
+                         0);
+        assert_int_equal(ipvs_table_compare(&table, plan, states, NULL), 0);
+        expect_state(0, true, 1, 1, 1);
+        assert_int_equal(states[0].active, 8);
+        compare(HEADER WEB REAL1 "  -> AC100102:1F90      Masq    0      2          0\n" REAL3 ALL_OF_B, 1,
+                "TCP [10.1.1.1]:80", "a real server has another weight");
+}
+
+/* The text of a table with one virtual server, and how many of its real servers stand wrong. */
+static void expect_misplaced(const char *text, size_t misplaced)
+{
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+        struct error error = {0};
+
+        assert_int_equal(ipvs_table_parse(text, &table, &error), 0);
+        assert_int_equal(table.n_virtuals, 1);
+        assert_int_equal(ipvs_virtual_misplaced(&table.virtuals[0]), misplaced);
+}
+
+static void last_address_comes_first_where_the_scheduler_is_mh(void **state)
+{
+        const char *const mh = HEADER "TCP  0A010101:0050 mh (mh-fallback,mh-port)\n";
+        const struct {
+                const char *reals;
+                size_t misplaced;
+        } cases[] = {
+            {"", 0},
+            {REAL1, 0},
+            {REAL3 REAL2 REAL1, 0},
+            {REAL2 REAL3 REAL1, 1}, /* 2 came after 3: 3 has to go to the head again */
+            {REAL3 REAL1 REAL2, 2},
+            {REAL1 REAL3 REAL2, 2},
+            {REAL1 REAL2 REAL3, 2},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                char text[2048];
+
+                (void)snprintf(text, sizeof(text), "%s%s", mh, cases[i].reals);
+                expect_misplaced(text, cases[i].misplaced);
+        }
+        expect_misplaced(HEADER WEB REAL1 REAL2 REAL3, 0); /* of no matter to rr */
 }
 
 static void draining_server_that_is_missing_is_a_difference(void **state)
@@ -175,6 +237,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(table_as_planned_has_no_difference),
             cmocka_unit_test(server_taken_out_by_its_check_is_no_difference),
+            cmocka_unit_test(server_without_weight_is_down_where_the_scheduler_is_mh),
+            cmocka_unit_test(last_address_comes_first_where_the_scheduler_is_mh),
             cmocka_unit_test(draining_server_that_is_missing_is_a_difference),
             cmocka_unit_test(unchecked_server_that_is_missing_is_a_difference),
             cmocka_unit_test(missing_virtual_server_is_a_difference),

@@ -125,7 +125,7 @@ static void shipped_templates_render_mh_over_a_tunnel_with_an_http_check(void **
                                                              "    persistence_timeout 10800\n"
                                                              "    delay_loop 2\n"
                                                              "    warmup 0.5\n"
-                                                             "    alpha\n"
+                                                             "    inhibit_on_failure\n"
                                                              "    real_server fd00:2::1 80 {\n"
                                                              "        weight 1\n"
                                                              "        HTTP_GET {\n"

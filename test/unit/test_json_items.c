@@ -112,6 +112,8 @@ static void what_is_no_object_with_such_an_array_is_refused(void **state)
             "{\"it\\u0065ms\":[{}]}",
             "{\"items\":[\"{}\"]}",
             "{\"items:[{}]}",
+            "{\"items\":[{}.5]}", /* nor can what is left of an element be a part of something else */
+            "{\"items\":[-{}]}",
         };
 
         (void)state;

@@ -1,4 +1,5 @@
 #include "core/kube_decode.h"
+#include "core/kube_meta.h"
 
 #include "unit.h"
 
@@ -464,6 +465,19 @@ static json_t *load_fixture(const char *name)
         return json;
 }
 
+static void versions_are_compared_as_numbers_of_any_length(void **state)
+{
+        (void)state;
+        assert_true(kube_version_is_older("9", "10"));
+        assert_true(kube_version_is_older("99", "100000000000000000000000000000000001"));
+        assert_false(kube_version_is_older("10", "10"));
+        assert_false(kube_version_is_older("11", "10"));
+        /* What is no number cannot be compared. */
+        assert_false(kube_version_is_older("", "10"));
+        assert_false(kube_version_is_older("1", "a7"));
+        assert_false(kube_version_is_older("09", "10"));
+}
+
 static void real_lists_decode_without_a_bad_object(void **state)
 {
         static const char *const names[] = {"services.json", "endpointslices.json"};
@@ -538,6 +552,7 @@ int main(void)
             cmocka_unit_test(lists_are_decoded_and_bad_objects_passed_over),
             cmocka_unit_test(what_is_no_kubernetes_object_is_an_error),
             cmocka_unit_test(lists_nested_without_end_are_an_error),
+            cmocka_unit_test(versions_are_compared_as_numbers_of_any_length),
             cmocka_unit_test(real_lists_decode_without_a_bad_object),
             cmocka_unit_test(real_watch_events_decode_but_bookmarks_are_bare),
         };

@@ -146,13 +146,32 @@ static void real_servers_of_all_vips_of_a_service_add_up(void **state)
         expect_line(&metrics, "coracle_virtual_servers 2");
 }
 
+static void tunnels_without_an_answer_are_told_if_they_are_probed(void **state)
+{
+        _cleanup_plan_ struct plan *plan =
+            plan_of(SITE,
+                    ANNOTATED("deep", "coracle.lb/forwarding: tunnel")
+                        ANNOTATED("dug", "coracle.lb/forwarding: tunnel") PLAIN("web"),
+                    PLAN_ADDRESSES_ALLOCATE);
+        struct metrics metrics = empty;
+
+        (void)state;
+        metrics.plan = plan;
+        plan->services[1].tunnel_unanswered = 3;
+        expect_no(&metrics, "tunnel_unanswered");
+        plan->tunnels_probed = true;
+        expect_line(&metrics, "coracle_tunnel_unanswered{namespace=\"shop\",service=\"deep\"} 0\n"
+                              "coracle_tunnel_unanswered{namespace=\"shop\",service=\"dug\"} 3");
+        expect_no(&metrics, "tunnel_unanswered{namespace=\"shop\",service=\"web\"}");
+}
+
 static void routes_are_counted_by_what_keeps_them(void **state)
 {
         struct route list[] = {{.state = ROUTE_ANNOUNCED},
                                {.state = ROUTE_NO_REAL_SERVER},
                                {.state = ROUTE_NO_REAL_SERVER},
                                {.state = ROUTE_HELD_DOWN}};
-        const struct routes routes = {list, sizeof(list) / sizeof(*list)};
+        const struct routes routes = {.routes = list, .count = sizeof(list) / sizeof(*list)};
         const struct announce_report report = {.neighbors = 2, .neighbors_up = 1};
         struct metrics metrics = empty;
 
@@ -166,6 +185,22 @@ static void routes_are_counted_by_what_keeps_them(void **state)
         expect_line(&metrics, "coracle_announcer_connected 1");
         expect_line(&metrics, "coracle_bgp_sessions 2");
         expect_line(&metrics, "coracle_bgp_sessions_up 1");
+}
+
+static void vip_that_is_withheld_is_named_with_its_reason(void **state)
+{
+        _cleanup_plan_ struct plan *plan = plan_of(SITE, PLAIN("a") PLAIN("b"), PLAN_ADDRESSES_ALLOCATE);
+        struct route list[] = {{.vip = plan->vips[0].addr, .state = ROUTE_ANNOUNCED},
+                               {.vip = plan->vips[1].addr, .state = ROUTE_NO_REAL_SERVER}};
+        const struct routes routes = {.routes = list, .count = 2};
+        struct metrics metrics = empty;
+
+        (void)state;
+        metrics.plan = plan;
+        metrics.routes = &routes;
+        expect_line(&metrics, "coracle_vip_withheld{namespace=\"shop\",service=\"b\",vip=\"10.1.1.2\","
+                              "reason=\"no-real-server\"} 1");
+        expect_no(&metrics, "vip=\"10.1.1.1\"");
 }
 
 static void label_values_are_escaped(void **state)
@@ -187,7 +222,9 @@ int main(void)
             cmocka_unit_test(durations_fall_into_cumulative_buckets),
             cmocka_unit_test(api_is_told_by_resource_reason_and_code),
             cmocka_unit_test(real_servers_of_all_vips_of_a_service_add_up),
+            cmocka_unit_test(tunnels_without_an_answer_are_told_if_they_are_probed),
             cmocka_unit_test(routes_are_counted_by_what_keeps_them),
+            cmocka_unit_test(vip_that_is_withheld_is_named_with_its_reason),
             cmocka_unit_test(label_values_are_escaped),
         };
 

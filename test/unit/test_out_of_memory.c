@@ -27,7 +27,8 @@ static const char objects_text[] =
     "{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: {name: x, namespace: shop,"
     " labels: {kubernetes.io/service-name: web}}, addressType: IPv4, ports: [{name: a, port: 80}, {name: b, "
     "port: 8081}],"
-    " endpoints: [{addresses: [172.16.1.1]}, {addresses: [172.16.1.2]}]}\n";
+    " endpoints: [{addresses: [172.16.1.1]}, {addresses: [172.16.1.2]},"
+    " {addresses: [172.16.1.3], conditions: {ready: false, serving: true, terminating: true}}]}\n";
 static const char frame_text[] = "{{virtual_servers}}\n" IPVS_CONFIG_END;
 static const char piece_text[] =
     "{{! }}\nvs {{vip}} {{port}} {\n{{#real_servers}}\n{{address}}\n{{/real_servers}}\n}\n";
@@ -165,6 +166,7 @@ static int run(struct strbuf *out, struct error *error)
         _cleanup_ipvs_config_ struct ipvs_config text = {0};
         _cleanup_config_ struct config *config = NULL;
         _cleanup_model_ struct model model = {0};
+        _cleanup_(drains_clear) struct drains drains = {0};
         _cleanup_plan_ struct plan *plan = NULL;
         const struct ipvs_config_request request = {.templates = &set};
         int r;
@@ -177,7 +179,9 @@ static int run(struct strbuf *out, struct error *error)
         if (r == 0)
                 r = read_objects(&model, error);
         if (r == 0)
-                r = plan_build(config, &model, PLAN_ADDRESSES_ALLOCATE, &plan);
+                r = drains_update(&drains, &model, 1);
+        if (r == 0)
+                r = plan_build(config, &model, &drains, PLAN_ADDRESSES_ALLOCATE, &plan);
         if (r == 0)
                 r = ipvs_config_render(&request, plan, &text, error);
         if (r == 0)
@@ -198,7 +202,7 @@ static void every_allocation_may_fail(void **state)
 
         (void)state;
         assert_int_equal(run(&expected, &error), 0);
-        assert_non_null(strstr(expected.text, "vs 10.1.1.1 81 {\n172.16.1.1\n172.16.1.2\n}\n"));
+        assert_non_null(strstr(expected.text, "vs 10.1.1.1 81 {\n172.16.1.1\n172.16.1.2\n172.16.1.3\n}\n"));
         assert_non_null(strstr(expected.text, "-d 10.1.1.1/32 -p tcp -m tcp --dport 81 -s 10.0.0.0/8"));
         assert_non_null(strstr(expected.text, "\"10.1.1.1/32\""));
         for (has_failed = true; has_failed; count++) {

@@ -286,10 +286,29 @@ static void client_affinity_takes_a_scheduler_that_all_pods_agree_on(void **stat
             "itself with wlc; mh, the default, chooses the same server in all\n");
 }
 
+/* Elsewhere real servers come into the kernel only once they are checked. */
+static void mh_waits_for_the_first_checks(void **state)
+{
+        _cleanup_plan_ struct plan *plan =
+            plan_of(SITE,
+                    PLAIN("a") SLICE("s", "a", READY("172.16.1.1")) ANNOTATED("b", "coracle.lb/scheduler: mh")
+                        SLICE("t", "b", READY("172.16.1.1"))
+                            ANNOTATED("c", "coracle.lb/scheduler: mh, coracle.lb/health-check: none")
+                                SLICE("u", "c", READY("172.16.1.1")),
+                    PLAN_ADDRESSES_ALLOCATE);
+
+        (void)state;
+        assert_int_equal(plan->n_vips, 3);
+        assert_int_equal(plan->vips[0].first_checks_ms, 0);
+        assert_int_equal(plan->vips[1].first_checks_ms, 3500); /* warmup, a timeout, a delay, a timeout */
+        assert_int_equal(plan->vips[2].first_checks_ms, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(ready_endpoints_become_real_servers_sorted),
+            cmocka_unit_test(mh_waits_for_the_first_checks),
             cmocka_unit_test(draining_endpoint_gets_weight_0_and_a_down_one_nothing),
             cmocka_unit_test(draining_endpoints_are_revived_when_nothing_is_ready),
             cmocka_unit_test(service_without_a_real_server_has_no_virtual_server),

@@ -179,6 +179,24 @@ static void earliest_hold_is_the_next_time_to_ask(void **state)
         expect_at(pod, 2200, ROUTE_HELD_DOWN, ROUTE_ANNOUNCED, 2300);
 }
 
+static void first_checks_have_their_time(void **state)
+{
+        struct pod *pod = *state;
+
+        pod->plan->vips[1].first_checks_ms = 3500;
+        expect_at(pod, 1000, ROUTE_ANNOUNCED, ROUTE_HELD_DOWN, 4500);
+        pod->kernel[1] = without_servers;
+        expect_at(pod, 2000, ROUTE_ANNOUNCED, ROUTE_NO_REAL_SERVER, -1);
+        pod->kernel[1] = good;
+        expect_at(pod, 3000, ROUTE_ANNOUNCED, ROUTE_HELD_DOWN, 6500);
+        expect_at(pod, 6500, ROUTE_ANNOUNCED, ROUTE_ANNOUNCED, -1);
+        pod->kernel[0] = pod->kernel[1] = differs;
+        expect_at(pod, 7000, ROUTE_TABLE_DIFFERS, ROUTE_TABLE_DIFFERS, -1);
+        pod->kernel[0] = pod->kernel[1] = good;
+        expect_at(pod, 7100, ROUTE_HELD_DOWN, ROUTE_HELD_DOWN, 8100);
+        expect_at(pod, 8100, ROUTE_ANNOUNCED, ROUTE_HELD_DOWN, 10600);
+}
+
 static void vip_that_was_never_announced_is_not_held_down(void **state)
 {
         struct pod *pod = *state;
@@ -233,7 +251,7 @@ static void past_of_a_vip_survives_the_coming_and_going_of_others(void **state)
         expect_both(pod, ROUTE_ANNOUNCED);
         pod->kernel[0] = without_servers;
         pod->input.plan = other;
-        expect_at(pod, 5100, ROUTE_NO_REAL_SERVER, ROUTE_ANNOUNCED, -1);
+        expect_at(pod, 5100, ROUTE_NO_REAL_SERVER, ROUTE_ANNOUNCED, 5100 + ROUTES_CLOSING_MS);
         pod->kernel[0] = good;
         expect_at(pod, 5200, ROUTE_HELD_DOWN, ROUTE_ANNOUNCED, 6200);
 }
@@ -268,6 +286,83 @@ static void host_routes_of_the_announced_vips_are_collected(void **state)
         pod->kernel[0] = good;
         expect_both(pod, ROUTE_ANNOUNCED);
         expect_collected(pod, "ipv4Length: 32", "10.1.1.1/32", "10.1.1.2/32");
+}
+
+/* Only 10.1.1.1 is planned from now on, and 10.1.1.2 was announced until now. */
+static struct plan *begin_to_close(struct pod *pod)
+{
+        struct plan *fewer = plan_of(SITE, PLAIN("a"), PLAN_ADDRESSES_ALLOCATE);
+
+        expect_both(pod, ROUTE_ANNOUNCED);
+        pod->input.plan = fewer;
+        assert_int_equal(routes_update(&pod->routes, &pod->input, &pod->next_ms), 1);
+        assert_int_equal(pod->routes.count, 1);
+        return fewer;
+}
+
+static void route_of_a_vip_that_is_gone_stays_until_its_flows_have_been_reset(void **state)
+{
+        struct pod *pod = *state;
+        _cleanup_plan_ struct plan *fewer = begin_to_close(pod);
+
+        assert_int_equal(pod->next_ms, 5000 + ROUTES_CLOSING_MS);
+        expect_collected(pod, "ipv4Length: 32", "10.1.1.1/32", "10.1.1.2/32");
+        pod->input.now_ms = pod->next_ms - 1;
+        assert_int_equal(routes_update(&pod->routes, &pod->input, &pod->next_ms), 0);
+        expect_collected(pod, "ipv4Length: 32", "10.1.1.1/32", "10.1.1.2/32");
+        pod->input.now_ms = pod->next_ms;
+        assert_int_equal(routes_update(&pod->routes, &pod->input, &pod->next_ms), 1);
+        assert_int_equal(pod->next_ms, -1);
+        expect_collected(pod, "ipv4Length: 32", "10.1.1.1/32", NULL);
+}
+
+static void vip_that_was_not_announced_does_not_close(void **state)
+{
+        struct pod *pod = *state;
+        _cleanup_plan_ struct plan *fewer = plan_of(SITE, PLAIN("a"), PLAN_ADDRESSES_ALLOCATE);
+
+        pod->kernel[1] = without_servers;
+        expect_at(pod, 5000, ROUTE_ANNOUNCED, ROUTE_NO_REAL_SERVER, -1);
+        pod->input.plan = fewer;
+        assert_int_equal(routes_update(&pod->routes, &pod->input, &pod->next_ms), 1);
+        assert_int_equal(pod->next_ms, -1);
+        expect_collected(pod, "ipv4Length: 32", "10.1.1.1/32", NULL);
+}
+
+static void vip_that_comes_back_while_it_closes_is_one_like_others(void **state)
+{
+        struct pod *pod = *state;
+        _cleanup_plan_ struct plan *fewer = begin_to_close(pod);
+
+        pod->input.plan = pod->plan;
+        pod->kernel[1] = without_servers;
+        expect_at(pod, 5100, ROUTE_ANNOUNCED, ROUTE_NO_REAL_SERVER, -1);
+        expect_collected(pod, "ipv4Length: 32", "10.1.1.1/32", NULL);
+}
+
+static void pod_that_leaves_or_has_no_keepalived_closes_nothing(void **state)
+{
+        struct pod *pod = *state;
+        _cleanup_plan_ struct plan *fewer = begin_to_close(pod);
+
+        pod->input.keepalived_up = false;
+        assert_int_equal(routes_update(&pod->routes, &pod->input, &pod->next_ms), 1);
+        expect_collected(pod, "ipv4Length: 32", NULL, NULL);
+        pod->input.keepalived_up = true;
+        pod->input.draining = true;
+        assert_int_equal(routes_update(&pod->routes, &pod->input, &pod->next_ms), 1);
+        expect_collected(pod, "ipv4Length: 32", NULL, NULL);
+}
+
+static void leaving_ends_what_closes(void **state)
+{
+        struct pod *pod = *state;
+        _cleanup_plan_ struct plan *fewer = begin_to_close(pod);
+
+        pod->input.draining = true;
+        assert_int_equal(routes_update(&pod->routes, &pod->input, &pod->next_ms), 1);
+        assert_int_equal(pod->next_ms, -1);
+        expect_collected(pod, "ipv4Length: 32", NULL, NULL);
 }
 
 static void pool_is_one_route_while_any_of_its_vips_is_announced(void **state)
@@ -311,12 +406,18 @@ int main(void)
             ON_A_POD(withdrawn_at_once_and_held_down_for_a_second),
             ON_A_POD(trouble_while_held_down_starts_the_second_anew),
             ON_A_POD(earliest_hold_is_the_next_time_to_ask),
+            ON_A_POD(first_checks_have_their_time),
             ON_A_POD(vip_that_was_never_announced_is_not_held_down),
             ON_A_POD(settling_keeps_an_announced_vip_that_has_a_server),
             ON_A_POD(settling_announces_nothing_new),
             ON_A_POD(update_tells_whether_anything_changed),
             ON_A_POD(past_of_a_vip_survives_the_coming_and_going_of_others),
             ON_A_POD(host_routes_of_the_announced_vips_are_collected),
+            ON_A_POD(route_of_a_vip_that_is_gone_stays_until_its_flows_have_been_reset),
+            ON_A_POD(vip_that_was_not_announced_does_not_close),
+            ON_A_POD(vip_that_comes_back_while_it_closes_is_one_like_others),
+            ON_A_POD(pod_that_leaves_or_has_no_keepalived_closes_nothing),
+            ON_A_POD(leaving_ends_what_closes),
             ON_A_POD(pool_is_one_route_while_any_of_its_vips_is_announced),
             ON_A_POD(families_have_lengths_of_their_own),
         };

@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct speaker *speaker_new_here(int64_t now_ms)
@@ -111,8 +112,58 @@ static void silence_withdraws_and_a_message_brings_back(void **state)
         assert_int_equal(speaker_tick(speaker, 100 + ANNOUNCE_SILENCE_MS), 0);
         expect(speaker, WITHDRAW("10.1.1.1"));
         assert_true(speaker_silent(speaker));
-        hear(speaker, "\"10.1.1.1/32\"", false, 5000);
+        answer(speaker, "done", 2101);
+        hear(speaker, "\"10.1.1.1/32\"", false, 5000); /* perhaps what it knew before it froze */
+        expect(speaker, "");
+        hear(speaker, "\"10.1.1.2/32\"", false, 5500);
+        assert_int_equal(speaker_deadline(speaker), 6000);
+        assert_int_equal(speaker_tick(speaker, 5999), 0);
+        expect(speaker, "");
+        assert_int_equal(speaker_tick(speaker, 6000), 0);
+        expect(speaker, ANNOUNCE("10.1.1.2"));
+}
+
+static void silence_that_withdrew_nothing_delays_nothing(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        assert_int_equal(speaker_tick(speaker, ANNOUNCE_SILENCE_MS), 0);
+        assert_true(speaker_silent(speaker));
+        hear(speaker, "\"10.1.1.1/32\"", false, 60000);
         expect(speaker, ANNOUNCE("10.1.1.1"));
+}
+
+static void a_second_silence_does_not_shorten_the_return(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        hear(speaker, "\"10.1.1.1/32\"", false, 0);
+        expect(speaker, ANNOUNCE("10.1.1.1"));
+        answer(speaker, "done", 1);
+        assert_int_equal(speaker_tick(speaker, 2000), 0);
+        expect(speaker, WITHDRAW("10.1.1.1"));
+        answer(speaker, "done", 2001);
+        hear(speaker, "\"10.1.1.1/32\"", false, 3000);
+        assert_int_equal(speaker_tick(speaker, 5000), 0); /* not a tick before: the announcer stood still */
+        hear(speaker, "\"10.1.1.1/32\"", false, 5001);
+        expect(speaker, "");
+        assert_int_equal(speaker_tick(speaker, 6001), 0);
+        expect(speaker, ANNOUNCE("10.1.1.1"));
+}
+
+static void a_dead_coracle_is_silent_at_once(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        hear(speaker, "\"10.1.1.1/32\"", false, 100);
+        expect(speaker, ANNOUNCE("10.1.1.1"));
+        answer(speaker, "done", 101);
+        assert_int_equal(speaker_lose(speaker, 200), 0);
+        expect(speaker, WITHDRAW("10.1.1.1"));
+        assert_true(speaker_silent(speaker));
 }
 
 static void controller_that_never_speaks_costs_the_adopted_routes(void **state)
@@ -138,8 +189,15 @@ static void graceful_shutdown_is_a_new_announcement(void **state)
         expect(speaker, ANNOUNCE("10.1.1.1"));
         hear(speaker, "\"10.1.1.1/32\"", true, 11);
         expect(speaker, "announce route 10.1.1.1/32 next-hop 10.0.0.106 community [ 65535:0 ]\n");
+        answer(speaker, "done", 11);
+        assert_false(speaker_report(speaker)->graceful_shutdown);
+        answer(speaker, "done", 11);
+        assert_true(speaker_report(speaker)->graceful_shutdown);
         hear(speaker, "", true, 12);
         expect(speaker, WITHDRAW("10.1.1.1"));
+        answer(speaker, "done", 12);
+        assert_false(speaker_report(speaker)->graceful_shutdown);
+        assert_int_equal(speaker_report(speaker)->announced.count, 0);
 }
 
 static void exabgp_that_does_not_read_costs_no_memory(void **state)
@@ -261,12 +319,84 @@ static void neighbors_are_counted_by_their_state(void **state)
         assert_int_equal(speaker_report(speaker)->neighbors_up, 0);
 }
 
+static void end_sessions(struct speaker *speaker, const char *neighbor, int times, int64_t now_ms)
+{
+        char line[64];
+
+        for (int i = 0; i < times; i++) {
+                (void)snprintf(line, sizeof(line), "neighbor %s connected", neighbor);
+                answer(speaker, line, now_ms);
+                (void)snprintf(line, sizeof(line), "neighbor %s down - closed", neighbor);
+                answer(speaker, line, now_ms);
+        }
+}
+
+static void keep_alive(struct speaker *speaker, int64_t now_ms)
+{
+        hear(speaker, "", false, now_ms);
+}
+
+static void sessions_that_ended_often_are_restarted_when_none_is_up(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        answer(speaker, "neighbor 10.0.0.119 up", 20000);
+        end_sessions(speaker, "10.0.0.109", 9, 20000);
+        keep_alive(speaker, 20001);
+        expect(speaker, "");
+        answer(speaker, "neighbor 10.0.0.119 down - closed", 20002);
+        expect(speaker, "restart\n");
+        assert_true(speaker_is_restarting(speaker));
+        hear(speaker, "\"10.1.1.1/32\"", false, 20003); /* for the one that comes after us */
+        expect(speaker, "");
+}
+
+static void few_ends_of_sessions_are_left_to_exabgp(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        end_sessions(speaker, "10.0.0.109", 2, 20000);
+        keep_alive(speaker, 90000);
+        expect(speaker, "");
+}
+
+static void exabgp_is_not_asked_to_restart_too_often(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        end_sessions(speaker, "10.0.0.109", 3, 100);
+        keep_alive(speaker, 14999);
+        expect(speaker, "");
+        keep_alive(speaker, 15000);
+        expect(speaker, "restart\n");
+}
+
+static void restart_that_does_not_come_is_given_up(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        end_sessions(speaker, "10.0.0.109", 3, 20000);
+        expect(speaker, "restart\n");
+        keep_alive(speaker, 24999);
+        assert_true(speaker_is_restarting(speaker));
+        assert_int_equal(speaker_deadline(speaker), 25000);
+        assert_int_equal(speaker_tick(speaker, 25000), 0);
+        assert_false(speaker_is_restarting(speaker));
+        keep_alive(speaker, 26000);
+        expect(speaker, SYNC);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(a_set_is_announced_and_reported_once_answered),
             cmocka_unit_test(routes_of_an_earlier_announcer_are_adopted),
             cmocka_unit_test(silence_withdraws_and_a_message_brings_back),
+            cmocka_unit_test(a_dead_coracle_is_silent_at_once),
             cmocka_unit_test(controller_that_never_speaks_costs_the_adopted_routes),
             cmocka_unit_test(graceful_shutdown_is_a_new_announcement),
             cmocka_unit_test(exabgp_that_does_not_read_costs_no_memory),
@@ -276,6 +406,12 @@ int main(void)
             cmocka_unit_test(nothing_is_announced_while_not_permitted),
             cmocka_unit_test(leaving_withdraws_for_good),
             cmocka_unit_test(neighbors_are_counted_by_their_state),
+            cmocka_unit_test(silence_that_withdrew_nothing_delays_nothing),
+            cmocka_unit_test(a_second_silence_does_not_shorten_the_return),
+            cmocka_unit_test(sessions_that_ended_often_are_restarted_when_none_is_up),
+            cmocka_unit_test(few_ends_of_sessions_are_left_to_exabgp),
+            cmocka_unit_test(exabgp_is_not_asked_to_restart_too_often),
+            cmocka_unit_test(restart_that_does_not_come_is_given_up),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

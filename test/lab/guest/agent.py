@@ -1,12 +1,13 @@
 """PID 1 of the lab's guest: mounts, starts the machines of Fig. 6, then serves requests from the host.
 
 Requests and answers are JSON lines over a serial line; every line carries the id of its session:
-  in   {"id", "run": [SCENARIO…]}   {"id", "demo": BOLD}   {"id", "stop": true}
+  in   {"id", "run": [SCENARIO…], "long": BOOL, "seed": TEXT or null}   {"id", "demo": BOLD}   {"id", "stop": true}
        {"id", "exec": ARGV, "machine": NAME, "tty": [ROWS, COLUMNS] or absent}, then for a terminal
        {"id", "in": TEXT}   {"id", "size": [ROWS, COLUMNS]}   {"id", "hangup": true}
   out  {"id", "out": TEXT} and at the end {"id", "exit": STATUS}
 """
 import fcntl
+import importlib
 import json
 import os
 import pty
@@ -24,11 +25,12 @@ from machine import LAB, LOGS, PATH, Machine
 MODULES = """veth bridge ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_sh ip_vs_mh ipip ip6_tunnel sit
  ip_tables iptable_nat iptable_mangle iptable_filter ip6_tables ip6table_nat ip6table_mangle ip6table_filter
  xt_ipvs xt_MASQUERADE xt_nat xt_conntrack xt_mark xt_tcpudp xt_TCPMSS xt_comment nf_conntrack sch_netem
- nf_conntrack_netlink""".split()
+ sch_tbf nf_conntrack_netlink overlay""".split()
 
 
 def mount_all():
-    """The root is the host's, read-only, with /dev already mounted by the kernel. All that the guest writes is a tmpfs, but for /mnt/out."""
+    """The root is the host's, read-only, with /dev already mounted by the kernel. All that the guest writes is a tmpfs, but for /mnt/out.
+    Returns the name of the module that starts the rest."""
     linux.mount("proc", "/proc", "proc")
     linux.mount("sysfs", "/sys", "sysfs")
     os.makedirs("/dev/pts", exist_ok=True)
@@ -40,11 +42,11 @@ def mount_all():
         linux.mount("tmpfs", path, "tmpfs")
     linux.mount(None, "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     os.makedirs("/run/netns")
-    with open("/proc/cmdline", encoding="ascii") as file:
-        words = dict(word.partition("=")[::2] for word in file.read().split())
+    words = linux.kernel_words()
     for name in ("tree", "out", "trixie", "build"):
         os.makedirs(f"{LAB}/{name}")
         linux.mount("none", f"{LAB}/{name}", "hostfs", 0 if name == "out" else linux.MS_RDONLY, words[f"lab_{name}"])
+    return words["lab_boot"]
 
 
 def in_child(work):
@@ -93,7 +95,8 @@ class Session:
 
 
 class Agent:
-    def __init__(self):
+    def __init__(self, what):
+        self.what = what
         self.line = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self.line)
         self.pending = b""
@@ -116,8 +119,9 @@ class Agent:
 
     def boot(self):
         def work():
-            import fig6
-            fig6.start()
+            folder, _, name = self.what.rpartition("/")
+            sys.path.append(f"{LAB}/tree/test/{folder}")
+            importlib.import_module(name).start()
         self.begin("boot", *in_child(work))
 
     def run(self, number, message):
@@ -131,7 +135,7 @@ class Agent:
                 import story
                 return story.tell(bold=message["demo"])
             import scenario
-            return scenario.run(message["run"])
+            return scenario.run(message["run"], message["long"], message["seed"])
         self.begin(number, *in_child(work))
 
     def exec(self, number, machine, argv, size):
@@ -246,13 +250,13 @@ def power_off():
 
 def main():
     try:
-        mount_all()
+        what = mount_all()
         # where the tree was may be below a directory that is a tmpfs now
         sys.path[0] = f"{LAB}/tree/test/lab/guest"
         os.environ["PATH"] = PATH
         os.makedirs(LOGS, exist_ok=True)
         linux.load_modules(f"/usr/lib/uml/modules/{os.uname().release}", MODULES)
-        Agent().serve()
+        Agent(what).serve()
     except BaseException:
         traceback.print_exc()
         power_off()

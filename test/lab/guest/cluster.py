@@ -13,16 +13,27 @@ DRAINING = {"ready": False, "serving": True, "terminating": True}
 
 
 class Service:
-    def __init__(self, name, vip, annotations=None):
+    """With vip6 it is a dual-stack one, whose pods have an address of each family."""
+
+    def __init__(self, name, vip, annotations=None, vip6=None):
         self.name, self.vip, self.annotations = name, vip, annotations or {}
         self.spec = {}       # what else spec says
+        self.ports = [{"name": "http", "protocol": "TCP", "port": 80}]  # of the endpoints
         self.endpoints = {}  # pod name → (address, conditions)
+        self.endpoints6 = {} if vip6 else None
+        if vip6:
+            self.annotations = {"coracle.lb/address": f"{vip},{vip6}", **self.annotations}
+            self.spec = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
 
     def set(self, pod, conditions=READY):
         self.endpoints[pod.name] = (pod.address, conditions)
+        if self.endpoints6 is not None:
+            self.endpoints6[pod.name] = (pod.address6, conditions)
 
     def remove(self, pod):
         del self.endpoints[pod.name]
+        if self.endpoints6 is not None:
+            del self.endpoints6[pod.name]
 
     def publish(self):
         write(f"service-{self.name}", {
@@ -31,18 +42,28 @@ class Service:
             "spec": {"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "loadBalancerIP": self.vip,
                      "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 80}],
                      **self.spec}})
-        write(f"endpointslice-{self.name}", {
-            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": {"name": f"{self.name}-1", "namespace": "default",
-                         "labels": {"kubernetes.io/service-name": self.name}},
-            "ports": [{"name": "http", "protocol": "TCP", "port": 80}],
+        self.publish_slice("IPv4", self.endpoints)
+        if self.endpoints6 is not None:
+            self.publish_slice("IPv6", self.endpoints6)
+
+    def publish_slice(self, kind, endpoints):
+        name = self.slice_name(kind)
+        write(f"endpointslice-{name}", {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": kind,
+            "metadata": {"name": name, "namespace": "default", "labels": {"kubernetes.io/service-name": self.name}},
+            "ports": self.ports,
             "endpoints": [{"addresses": [address], "conditions": conditions,
                            "targetRef": {"kind": "Pod", "namespace": "default", "name": pod}}
-                          for pod, (address, conditions) in sorted(self.endpoints.items())]})
+                          for pod, (address, conditions) in sorted(endpoints.items())]})
+
+    def slice_name(self, kind):
+        return self.name if kind == "IPv4" else f"{self.name}-6"
 
     def delete(self):
         os.unlink(f"{OBJECTS}/service-{self.name}.json")
         os.unlink(f"{OBJECTS}/endpointslice-{self.name}.json")
+        if self.endpoints6 is not None:
+            os.unlink(f"{OBJECTS}/endpointslice-{self.slice_name('IPv6')}.json")
 
 
 def write(name, item):

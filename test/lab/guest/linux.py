@@ -1,6 +1,9 @@
 """The Linux calls that Python 3.11 has no name for. Everything here works in the calling process."""
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
@@ -10,6 +13,7 @@ MS_RDONLY = 0x1
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
+MS_SHARED = 1 << 20
 
 _libc = ctypes.CDLL(None, use_errno=True)
 SYS_FINIT_MODULE = 313  # x86_64, the only architecture that User-Mode Linux is packaged for
@@ -38,6 +42,22 @@ def unshare(flags):
 
 def setns(fd, flags):
     _check(_libc.setns(fd, flags), "setns")
+
+
+def set_link(device, up):
+    """`ip link set DEVICE up|down` in the current network namespace, at once: a fork may take a second."""
+    SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
+    request = struct.Struct("=16sH22x")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        answer = fcntl.ioctl(control, SIOCGIFFLAGS, request.pack(device.encode(), 0))
+        flags = request.unpack(answer)[1]
+        fcntl.ioctl(control, SIOCSIFFLAGS, request.pack(device.encode(), flags | IFF_UP if up else flags & ~IFF_UP))
+
+
+def kernel_words():
+    """What the host's side says on the kernel's command line: NAME=VALUE."""
+    with open("/proc/cmdline", encoding="ascii") as file:
+        return dict(word.partition("=")[::2] for word in file.read().split())
 
 
 def load_module(path):

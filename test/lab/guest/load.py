@@ -7,11 +7,21 @@ from machine import PATH, Machine
 class Load:
     """Requests from the client: a number of them at once (requests=), or a steady stream until stop()."""
 
+    running = set()  # of processes: a scenario that fails leaves its stream behind
+
+    @classmethod
+    def end_all(cls):
+        for process in cls.running:
+            process.kill()
+            process.wait()
+        cls.running.clear()
+
     def __init__(self, address, requests=0, rate=0.0, concurrency=8, timeout_ms=10000, machine="client"):
         argv = ["load", "-n", str(requests), "-c", str(concurrency), "-r", str(rate), "-w", str(timeout_ms),
                 address, "80"]
         self.process = subprocess.Popen(argv, preexec_fn=Machine(machine).enter, env={"PATH": PATH},
                                         stdout=subprocess.PIPE, text=True)
+        self.running.add(self.process)
         self.failures = []  # (start, end, reason), on time.monotonic()
         self.slow = []      # (start, end) of requests that were answered, but only after a retransmission
         self.answers = {}   # first line of the body → count
@@ -24,6 +34,7 @@ class Load:
 
     def finish(self):
         output, _ = self.process.communicate(timeout=120)
+        self.running.discard(self.process)
         if self.process.returncode != 0:
             raise RuntimeError(f"load ended with status {self.process.returncode}")
         for line in output.splitlines():

@@ -1,27 +1,35 @@
 """What a scenario has to work with. A scenario is a file of test/lab/scenarios with
 
     LIMIT_S = 30                # optional: its time limit
+    LONG_LIMIT_S = 3600         # optional: that of `test/run --long`
+    IMAGES_ONLY = True          # optional: it makes sense only if the pods run from the images
     def run(lab): ...           # returns the figures to print; raises when something is not as it must be
 """
 import importlib.util
 import os
 import signal
+import sys
 import time
 import traceback
 
+import bgp
+import containers
 import fig6
 import observe
 from cluster import DRAINING, OBJECTS
 from load import Load
 from machine import LAB, Machine
 
+SCENARIOS = f"{LAB}/tree/test/lab/scenarios"
 VIP_ROUTE = f"{fig6.VIP}/32"
 
 
 class Lab:
     """The lab in its normal state: lb1 and lb2 announce the VIP of the Service "web", served by web1 to web3."""
 
-    def __init__(self):
+    def __init__(self, long=False, seed=None):
+        self.long = long  # test/run --long: there is time
+        self.seed = seed  # what CORACLE_TEST_SEED says, or None
         self.lbs = {name: fig6.lb_pod(name) for name in fig6.LBS}
         self.webs = {name: fig6.web_pod(name) for name in fig6.WEBS}
         self.service = fig6.web_service()
@@ -43,6 +51,10 @@ class Lab:
         web4 = fig6.web_pod("web4")
         if web4.exists():
             fig6.stop_web(web4)
+        dead = [reflector for reflector in map(Machine, fig6.REFLECTORS) if not reflector.pid("gobgpd")]
+        for reflector in dead:
+            fig6.start_reflector(reflector)
+        self.configure()
         for pod in self.lbs.values():
             if pod.exists():
                 pod.link(up=True)
@@ -54,6 +66,18 @@ class Lab:
                 fig6.start_nginx(pod)
         self.service.publish()
         self.wait(self.is_settled, seconds, "the lab is in its normal state")
+        if dead:  # until then the router keeps what it had from them, and no pod can take anything back
+            self.wait(bgp.all_up, seconds, "the reflectors have their sessions again")
+
+    def configure(self, **bgp):
+        """Other values of coracle.yaml's bgp; exabgp is started with them. Without any, those of test/lab/coracle.yaml."""
+        if not fig6.configure(**bgp):
+            return
+        for pod in self.lbs.values():
+            if pod.exists():
+                pod.kill("exabgp")
+                fig6.start_containers(pod)
+        self.wait(lambda: not self.next_hops(), 5, "the sessions with the old configuration have ended")
 
     def new_lb(self, name):
         """A pod in the place of one that was killed."""
@@ -101,7 +125,8 @@ class Lab:
         return load
 
     def describe(self):
-        return f"router: {self.next_hops()}, " + ", ".join(f"{lb}: {self.table(lb)}" for lb in self.lbs)
+        return f"router: {self.next_hops()}, " + ", ".join(
+            f"{pod.name}: {self.table(pod.name) if pod.exists() else 'gone'}" for pod in self.lbs.values())
 
 
 class TimeLimit(Exception):
@@ -112,21 +137,25 @@ def on_alarm(*_):
     raise TimeLimit
 
 
-def run(names):
-    """Runs scenarios one after the other; the number of failed ones is the status."""
+def run(names, long, seed):
+    """Runs scenarios one after the other; the number of failed ones is the status. The seed is text, or None."""
     signal.signal(signal.SIGALRM, on_alarm)
+    sys.path.append(SCENARIOS)  # of one another's parts
     failed = 0
     for name in names:
-        spec = importlib.util.spec_from_file_location(name, f"{LAB}/tree/test/lab/scenarios/{name}.py")
+        spec = importlib.util.spec_from_file_location(name, f"{SCENARIOS}/{name}.py")
         module = importlib.util.module_from_spec(spec)
         began = time.monotonic()
         try:
             spec.loader.exec_module(module)
-            lab = Lab()
+            if getattr(module, "IMAGES_ONLY", False) and not containers.available():
+                print(f"skip {name}: runs with --images only")
+                continue
+            lab = Lab(long, seed)
             signal.alarm(45)
             lab.settle()
             limit = getattr(module, "LIMIT_S", 30)
-            signal.alarm(limit)
+            signal.alarm(getattr(module, "LONG_LIMIT_S", limit) if long else limit)
             figures = module.run(lab)
             signal.alarm(0)
             print(f"ok {name} ({time.monotonic() - began:.1f} s): {figures}")
@@ -139,4 +168,6 @@ def run(names):
             signal.alarm(0)
             print(f"not ok {name}: {error}")
             traceback.print_exc(limit=-3)
+        finally:
+            Load.end_all()
     return failed

@@ -36,5 +36,5 @@ def run(lab):
     finally:
         sick.delete()
         os.unlink(f"{TEMPLATES}/sick")
-    lab.wait(lambda: not lab.next_hops(f"{SICK_VIP}/32"), 5, "the deleted service is withdrawn")
+    lab.wait(lambda: not lab.next_hops(f"{SICK_VIP}/32"), 10, "the deleted service is withdrawn")
     return f"the sound service follows after {followed:.2f} s; the cured one is announced after {cured:.2f} s"

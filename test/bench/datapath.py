@@ -1,0 +1,135 @@
+"""What a load balancer costs in instructions: datapath.py DOCS [PROGRAMS], or datapath.py --short PROGRAMS
+
+With PROGRAMS, the directory of what CMake's target bench_datapath builds: boots the machine of datapath/rig.py several
+times, each time with the configurations in another order, and writes DOCS/evaluation/datapath-{boots,functions,versions}.csv.
+Then, from these, the section `datapath` of DOCS/evaluation.md. --short: a test, which boots twice with two modes, compares,
+and writes nothing.
+CORACLE_BENCH_BOOTS: how many boots.
+"""
+import os
+import random
+import re
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, f"{ROOT}/datapath")
+# pylint: disable=wrong-import-position
+import functions  # noqa: E402
+import modes  # noqa: E402
+import page  # noqa: E402
+import report  # noqa: E402
+import rig  # noqa: E402
+
+BOOTS = 5
+REQUESTS, WARM = 400, 150
+SMALL = (1, 3)  # services, real servers
+SIZES = ((100, 3), (1000, 3), (1, 100), (1, 1000))
+GROWING = ("iptables", "nft", "nat", "tunnel")
+SMALL_ONES = [(mode, *SMALL) for mode in modes.MODES]
+LARGE_ONES = [(mode, *size) for mode in GROWING for size in SIZES]
+PROFILED = ("routed", "nft", "nat")
+AGREE = 0.02  # two boots
+
+
+def write_plan(plan, configurations):
+    """The files of the guest's directory /plan. A measurement meets every service and every real server at least once."""
+    os.makedirs(f"{plan}/plan")
+    lines = []
+    for mode, services, servers in configurations:
+        name, most = f"{mode}:{services}:{servers}", max(services, servers)
+        modes.write(f"{plan}/plan", name, {**modes.MODES[mode](services, servers),
+                                           "addresses": " ".join(modes.addresses(mode, services, servers))})
+        keep = REQUESTS if (services, servers) == SMALL else 0
+        lines.append(f"{name} {WARM} {max(REQUESTS, most)} {keep}\n")
+    with open(f"{plan}/plan/list", "w", encoding="ascii") as file:
+        file.writelines(lines)
+
+
+def check(mode, services, what, by_server, packets, conntracks, connections):
+    """That what was measured is what the mode stands for: all were answered, each server had its part, by that way."""
+    count = sum(by_server)
+    made = count if what == "close" else 1  # connections, at least
+    way = {"iptables": conntracks >= made and connections == 0,
+           "nft": conntracks >= made and connections == 0,
+           "nat": conntracks >= made and connections >= made,
+           "nat-overlay": conntracks >= made and connections >= made,
+           "tunnel": connections >= made}.get(mode, conntracks == 0 and connections == 0)
+    assert way, f"{mode} {what}: {conntracks} conntrack entries, {connections} connections of IPVS"
+    assert packets < count / 10 if mode == "direct" else packets >= count, \
+        f"{mode} {what}: {packets} packets to the load balancer for {count} requests"
+    # a service that is asked once asks its first server
+    assert what == "keep" or services > 1 or min(by_server) > count / 6, f"{mode} {what}: {by_server} answers"
+
+
+def figures(said):
+    """From what the guest says; each as (mode, services, servers, what, instructions, packets to the load balancer)."""
+    for line in re.findall(r"^figure (.*)$", said, re.MULTILINE):
+        name, what, instructions, *numbers = line.split()
+        mode, services, servers = name.split(":")
+        assert len(numbers) == 12, line
+        answered, *rest = map(int, numbers)
+        by_server, before, after = rest[:3], rest[3:7], rest[7:]
+        assert answered == sum(by_server), line
+        assert after[3] - before[3] <= 1, f"{name} {what}: the machine was idle"  # its clock would have counted that
+        check(mode, int(services), what, by_server, after[0] - before[0], after[1], after[2])
+        yield mode, int(services), int(servers), what, float(instructions), round((after[0] - before[0]) / answered, 2)
+
+
+def boot(machine, configurations, seed, prepare=lambda plan: (), options=()):
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as plan:
+        order = list(configurations)
+        random.Random(seed).shuffle(order)
+        write_plan(plan, order)
+        prepare(plan)
+        found = list(figures(machine.boot(plan, seed, *options)))
+    expected = len(configurations) + sum(tuple(size) == SMALL for _, *size in configurations)
+    assert len(found) == expected, f"{len(found)} figures, {expected} expected"
+    return found
+
+
+def measure(machine, target):
+    """The large configurations are booted once, the small ones several times."""
+    page.write(f"{target}-versions.csv", ("package", "version"),
+               [("linux-image-cloud-amd64", machine.version),
+                *((package, page.version(package)) for package in rig.PACKAGES)])
+
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
+        configurations = [(mode, *SMALL) for mode in PROFILED]
+        found = boot(machine, configurations, 1, functions.prepare, functions.options(machine.programs, work))
+        page.write(f"{target}-functions.csv", ("mode", "function", "module", "instructions"),
+                   functions.read(work, [row[0] for row in found], REQUESTS))
+    rows = []
+    boots = int(os.environ.get("CORACLE_BENCH_BOOTS", BOOTS))
+    for seed, configurations in enumerate([LARGE_ONES] + [SMALL_ONES] * boots):
+        rows += [(seed, *row) for row in boot(machine, configurations, seed)]
+        page.write(f"{target}-boots.csv", ("boot", "mode", "services", "servers", "what", "instructions", "lb_packets"),
+                   rows)
+        print(f"boot {seed}: done", flush=True)
+
+
+def short(machine):
+    """That the rig still measures: two boots agree, and what a load balancer does costs something."""
+    configurations = [("routed", *SMALL), ("nat", *SMALL)]
+    first, second = ({row[0]: row[4] for row in boot(machine, configurations, seed) if row[3] == "close"}
+                     for seed in (1, 2))
+    for mode, instructions in first.items():
+        assert abs(second[mode] / instructions - 1) <= AGREE, f"{mode}: two boots differ: {instructions}, {second[mode]}"
+    assert first["routed"] < first["nat"] < 2 * first["routed"], first
+    print(f"figure: a request costs {first['routed']:.0f} instructions, by nat {first['nat']:.0f}; in another boot "
+          f"{second['routed']:.0f} and {second['nat']:.0f}")
+
+
+def main():
+    *first, last = sys.argv[1:]
+    if first:
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
+            machine = rig.Rig(work, last)
+            if first == ["--short"]:
+                short(machine)
+                return
+            measure(machine, f"{first[0]}/evaluation/datapath")
+    report.write(sys.argv[1])
+
+
+main()

@@ -1,0 +1,232 @@
+"""The section `redundancy` of docs/evaluation.md, and its plot: redundancy.py DOCS [FIGURES]
+
+FIGURES is where the lab's scenarios series, series_setups, link_lost and downloads have left theirs; they are copied to
+DOCS/evaluation/redundancy*.csv. Without it, the page is made anew from what is there.
+"""
+import os
+import sys
+import tempfile
+
+import page
+from page import mean, median, percentile, spread
+
+PAPER = {"mean": 2.6, "99 %": 8.9, "longest": 9.9}  # s; section 5.1's figure of the delay of the router's FIB
+PACKAGES = ("keepalived", "exabgp", "gobgpd", "frr")
+RUNS = {("1", "9", "2"): "series", ("2", "9", "2"): "series-again", ("1", "9", "1"): "series-9-1",
+        ("1", "3", "2"): "series-3-2", ("1", "3", "1"): "series-3-1"}  # which one, hold time in seconds, reflectors
+COLUMNS = {"": ("change", "time", "pods", "pod", "kind", "direction", "where", "seconds"), "-failures": ("start", "end", "reason")}
+USUAL, AGAIN = ("1", "9", "2"), ("2", "9", "2")
+CUT = ("Connection reset by peer", "no answer in time")
+
+PLOT = """set title "From a change of an LB pod to the router's FIB: {count} changes"
+set logscale x
+set xrange [0.01:20]
+set yrange [0:100]
+set xlabel "s"
+set ylabel "% of the changes"
+set grid
+set key center right
+set arrow from 2.6, graph 0 to 2.6, graph 1 nohead dashtype 2
+set arrow from 8.9, graph 0 to 8.9, graph 1 nohead dashtype 2
+set label "paper: mean" at 2.5, 10 right
+set label "99 %" at 8.6, 10 right
+plot "{data}" using (strcol(1) eq "down" ? $2 : NaN):3 with steps linewidth 2 title "down: stopped or killed", \\
+     "{data}" using (strcol(1) eq "up" ? $2 : NaN):3 with steps linewidth 2 title "up: ready"
+"""
+
+
+def collect(figures, evaluation):
+    for name, columns in COLUMNS.items():
+        rows = [(*which, *(row[column] for column in columns)) for which, series in RUNS.items()
+                for row in page.read(f"{figures}/{series}{name}.csv")]
+        page.write(f"{evaluation}/redundancy{name}.csv", ("run", "hold", "reflectors", *columns), rows)
+    for name, source in (("link-lost", "link-lost"), ("flows", "downloads")):
+        rows = page.read(f"{figures}/{source}.csv")
+        page.write(f"{evaluation}/redundancy-{name}.csv", rows[0].keys(), [row.values() for row in rows])
+
+
+def of_run(rows, which, **wanted):
+    return [row for row in rows if (row["run"], row["hold"], row["reflectors"]) == which
+            and all(row[key] == value for key, value in wanted.items())]
+
+
+def p99(values):
+    return percentile(values, 99)
+
+
+def seconds(rows):
+    return [float(row["seconds"]) for row in rows]
+
+
+def plot(changes, target):
+    """Each direction's delays, sorted, with how many per cent of them are no longer."""
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="ascii") as file:
+        print("direction,seconds,percent", file=file)
+        for direction in ("down", "up"):
+            of_it = sorted(seconds(change for change in changes if change["direction"] == direction))
+            for i, delay in enumerate(of_it, 1):
+                print(f"{direction},{delay:.4f},{100 * i / len(of_it):.2f}", file=file)
+        file.flush()
+        page.plot(PLOT.format(data=file.name, count=len(changes)), target)
+
+
+def delays(changes, beside):
+    """Of each kind of change: those that the router had to follow, and those that the node had to."""
+    rows = {}
+    for change in changes + beside:
+        rows.setdefault((change["direction"], change["kind"]), {}).setdefault(change["where"], []).append(
+            float(change["seconds"]))
+    return "\n".join(
+        f"| {direction} | {kind} | " + " | ".join(
+            f"{len(of_it)} | {median(of_it):.2f} | {max(of_it):.2f}" if (of_it := by_where.get(where)) else "0 | | "
+            for where in ("router", "node")) + " |"
+        for (direction, kind), by_where in sorted(rows.items()))
+
+
+def culprit(failure, changes):
+    """The kind of the last change that had begun when the connection ended; the two directions of one share their time."""
+    before = [change for change in changes if float(change["time"]) <= float(failure["end"])]
+    return max(before, key=lambda change: float(change["time"]))["kind"] if before else "none"
+
+
+def failed_by_kind(changes, failures):
+    """Over all runs: (changes, connections that could not be made, that were cut) by kind."""
+    rows = {}
+    for which in RUNS:
+        own = of_run(changes, which)
+        for number in {(change["change"], change["kind"]) for change in own}:
+            rows.setdefault(number[1], [0, 0, 0])[0] += 1
+        for failure in of_run(failures, which):
+            rows.setdefault(culprit(failure, own), [0, 0, 0])[2 if failure["reason"] in CUT else 1] += 1
+    return rows
+
+
+def runs(changes, failures):
+    lines = []
+    for which in RUNS:
+        delays_s = seconds(of_run(changes, which, where="router"))
+        failed = of_run(failures, which)
+        cut = sum(failure["reason"] in CUT for failure in failed)
+        lines.append(f"| {which[1]} s | {which[2]} | {len(delays_s)} | {spread(delays_s, mean)} | {spread(delays_s, median)} | "
+                     f"{spread(delays_s, p99)} | {max(delays_s):.2f} | "
+                     f"{len(failed) - cut} | {cut} |")
+    return "\n".join(lines)
+
+
+def link_lost(rows):
+    return "\n".join(
+        f"| {hold} s | {len(of_it)} | {median(of_it):.2f} | {max(of_it):.2f} |"
+        for hold in sorted({row["hold"] for row in rows}, key=int, reverse=True)
+        if (of_it := seconds(row for row in rows if row["hold"] == hold)))
+
+
+def flows(rows):
+    """Of every fleet: what broke when a pod was killed, left, came, and when all were replaced."""
+    lines = []
+    for forwarding, route in dict.fromkeys((row["forwarding"], row["route"]) for row in rows):
+        own = [row for row in rows if (row["forwarding"], row["route"]) == (forwarding, route)]
+        by_step = {}
+        for row in own:
+            by_step[row["step"]] = by_step.get(row["step"], 0) + int(row["broken"])
+        lines.append(f"| {forwarding} | {route} | {own[0]['downloads']} | " + " | ".join(map(str, by_step.values()))
+                     + f" | {sum(by_step.values())} | {sum(int(row['failed']) for row in own)} |")
+    return "\n".join(lines)
+
+
+def broken(rows, forwarding):
+    by_route = {}
+    for row in rows:
+        if row["forwarding"] == forwarding:
+            by_route[row["route"]] = by_route.get(row["route"], 0) + int(row["broken"])
+    return f"With {forwarding} " + " and ".join(f"{n} broke ({route})" for route, n in by_route.items())
+
+
+def text(changes, failures, lost, downloads):
+    usual = of_run(changes, USUAL, where="router")
+    delays_s, again_s = (seconds(of_run(changes, which, where="router")) for which in (USUAL, AGAIN))
+    behind = [name for name, ours in (("mean", mean(delays_s)), ("99 %", p99(delays_s)), ("longest", max(delays_s)))
+              if ours >= PAPER[name]]
+    beside = "; behind the paper in: " + ", ".join(behind) if behind else ""
+    by_kind = "\n".join(f"| {kind} | {n} | {refused} | {cut} |"
+                        for kind, (n, refused, cut) in sorted(failed_by_kind(changes, failures).items()))
+    return f"""## Redundancy (the paper's section 5.1)
+
+`test/bench/run redundancy`, 75 minutes: in the lab (the paper's Fig. 6 in one User-Mode-Linux guest with one CPU), pods of
+a fleet of one to four are started, stopped gracefully, killed as a whole, or lose one of their processes, at random, up to
+two at a time: {max(int(change["change"]) for change in of_run(changes, USUAL))} changes. Measured is the time from the signal until the
+router's FIB does not lead to the pod any more, and from the moment in which the pod can serve until it does. Hold time
+9 s, two reflectors, gobgpd and zebra on the router{beside}.
+
+![delays](evaluation/redundancy.svg)
+
+| s | here (95 % of resamplings) | a second run | the paper |
+|---|---|---|---|
+| mean | {spread(delays_s, mean)} | {spread(again_s, mean)} | {PAPER["mean"]} |
+| median | {spread(delays_s, median)} | {spread(again_s, median)} | |
+| 99 % | {spread(delays_s, p99)} | {spread(again_s, p99)} | {PAPER["99 %"]} |
+| longest | {max(delays_s):.2f} | {max(again_s):.2f} | {PAPER["longest"]} |
+
+By kind; where another pod serves on the same node, it is the node's route that has to follow, not the router's. (The
+announcer's death is among the changes, but nothing may follow it, so it has no delay.)
+
+| direction | what was done | router: n | median, s | longest, s | node: n | median, s | longest, s |
+|---|---|---|---|---|---|---|---|
+{delays(usual, of_run(changes, USUAL, where="node"))}
+
+All runs; with fewer reflectors and another hold time 100 changes each; "failed" are connections that could not be made, at 10 a
+second, "cut" those that were reset or not answered (a plain multipath route moves flows when its next-hops change, and with
+nat a flow lives in one LB pod):
+
+| hold time | reflectors | n | mean, s | median, s | 99 %, s | longest, s | failed | cut |
+|---|---|---|---|---|---|---|---|---|
+{runs(changes, failures)}
+
+All of these by the kind of change that came last before the failure:
+
+| what was done | n | failed | cut |
+|---|---|---|---|
+{by_kind}
+
+**Silence.** A pod whose link is lost says nothing and resets nothing; only the hold time tells. From the cut until the
+router's FIB is clean ([silent-death.md](silent-death.md)):
+
+| hold time | n | median, s | longest, s |
+|---|---|---|---|
+{link_lost(lost)}
+
+**Established flows.** Slow downloads, half of them over IPv6, through four LB pods, of which one is killed, one leaves, two
+are added, and then all are replaced one by one. How many broke at each step, with a plain multipath route on the router and
+with `coracle-resilient` beside its BGP daemon; at last the short requests that failed meanwhile, at 5 a second:
+
+| forwarding | router's route | downloads | killed | left | added | replaced | all | requests failed |
+|---|---|---|---|---|---|---|---|---|
+{flows(downloads)}
+
+{broken(downloads, "nat")}, which is what MetalLB's manual tells its users to expect when the set of nodes changes;
+{broken(downloads, "tunnel")} ([services.md](services.md) says what that asks of the backends).
+
+What to know of it: one guest on one CPU runs router, reflectors and all pods, so that these times contain the waiting of
+processes for each other; the paper's machines were separate, and had one reflector. Of its delays we know these three
+numbers only, not from which moment they count. Here a start counts from the moment in which the pod has its table and a
+TCP connection to a reflector: to the operator it takes longer, by what the pod itself needs to start. The longest of a few
+hundred is no bound, and varies most from run to run.
+
+{page.guest_kernel()} (guest); {", ".join(f"{package} {page.version(package)}" for package in PACKAGES)}. Raw figures:
+[redundancy.csv](evaluation/redundancy.csv), [redundancy-failures.csv](evaluation/redundancy-failures.csv),
+[redundancy-link-lost.csv](evaluation/redundancy-link-lost.csv), [redundancy-flows.csv](evaluation/redundancy-flows.csv).
+"""
+
+
+def main():
+    docs, *figures = sys.argv[1:]
+    evaluation = f"{docs}/evaluation"
+    os.makedirs(evaluation, exist_ok=True)
+    if figures:
+        collect(figures[0], evaluation)
+    changes, failures, lost, downloads = (page.read(f"{evaluation}/redundancy{name}.csv")
+                                          for name in ("", "-failures", "-link-lost", "-flows"))
+    plot(of_run(changes, USUAL, where="router"), f"{evaluation}/redundancy")
+    page.section(docs, "redundancy", text(changes, failures, lost, downloads))
+
+
+main()

@@ -3,6 +3,7 @@
 #include "announcer/link.h"
 #include "announcer/node_routes.h"
 #include "announcer/privileges.h"
+#include "base/clock.h"
 #include "base/lines.h"
 #include "base/log.h"
 #include "core/speaker.h"
@@ -11,7 +12,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #define MODULE "announcer"
 
@@ -38,14 +38,6 @@ struct announcer {
         int result; /* negative errno: what ended the loop */
         struct error *error;
 };
-
-static int64_t now_ms(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Ends the loop for a reason that leaves nothing more to do. */
 static void stop(struct announcer *announcer, int result, const char *what)
@@ -84,7 +76,7 @@ static void write_commands(struct announcer *announcer)
                 }
                 strbuf_consume(output, (size_t)n);
                 if (!output->length)
-                        check(announcer, speaker_tick(announcer->speaker, now_ms()));
+                        check(announcer, speaker_tick(announcer->speaker, clock_monotonic_ms()));
         }
         ev_io_stop(announcer->loop, &announcer->exabgp_writable);
 }
@@ -122,7 +114,7 @@ static void on_settle(struct ev_loop *loop, ev_prepare *watcher, int events)
         deadline = speaker_deadline(announcer->speaker);
         ev_timer_stop(loop, &announcer->deadline);
         if (deadline != INT64_MAX) {
-                int64_t wait_ms = deadline - now_ms();
+                int64_t wait_ms = deadline - clock_monotonic_ms();
 
                 /* Not before it: the loop's clock may lag behind ours by what this round took. */
                 ev_now_update(loop);
@@ -137,7 +129,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
 
         (void)loop;
         (void)events;
-        check(announcer, speaker_tick(announcer->speaker, now_ms()));
+        check(announcer, speaker_tick(announcer->speaker, clock_monotonic_ms()));
 }
 
 static void on_exabgp_writable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -175,7 +167,7 @@ static void on_exabgp_readable(struct ev_loop *loop, ev_io *watcher, int events)
                 struct exabgp_reply reply;
 
                 exabgp_reply_parse(line, length, &reply);
-                check(announcer, speaker_answer(announcer->speaker, &reply, now_ms()));
+                check(announcer, speaker_answer(announcer->speaker, &reply, clock_monotonic_ms()));
         }
 }
 
@@ -193,7 +185,7 @@ static enum node_routes_role node_role(const struct announce_set *set, bool sile
 static void keep_node_routes(struct announcer *announcer, const struct announce_set *set, bool silent)
 {
         struct error error = {0};
-        int64_t now = now_ms();
+        int64_t now = clock_monotonic_ms();
         int r;
 
         if (!announcer->node_routes)
@@ -212,7 +204,7 @@ static void on_set(void *userdata, struct announce_set *set)
         struct announcer *announcer = userdata;
 
         keep_node_routes(announcer, set, false);
-        check(announcer, speaker_hear(announcer->speaker, set, now_ms()));
+        check(announcer, speaker_hear(announcer->speaker, set, clock_monotonic_ms()));
 }
 
 static void look_after_node(struct announcer *announcer)
@@ -227,7 +219,7 @@ static void on_lost(void *userdata)
 {
         struct announcer *announcer = userdata;
 
-        check(announcer, speaker_lose(announcer->speaker, now_ms()));
+        check(announcer, speaker_lose(announcer->speaker, clock_monotonic_ms()));
         look_after_node(announcer);
 }
 
@@ -254,7 +246,7 @@ static void leave(struct announcer *announcer)
                 return;
         }
         log_info(MODULE, "leaving");
-        check(announcer, speaker_leave(announcer->speaker, now_ms()));
+        check(announcer, speaker_leave(announcer->speaker, clock_monotonic_ms()));
         ev_timer_start(announcer->loop, &announcer->leave_timer);
         ev_timer_stop(announcer->loop, &announcer->node_timer);
 }
@@ -337,8 +329,8 @@ static int open_parts(struct announcer *announcer, const struct options *options
                         return r;
                 privileges_drop();
         }
-        if (speaker_new(&config, now_ms(), &announcer->speaker) < 0 ||
-            speaker_tick(announcer->speaker, now_ms()) < 0 ||
+        if (speaker_new(&config, clock_monotonic_ms(), &announcer->speaker) < 0 ||
+            speaker_tick(announcer->speaker, clock_monotonic_ms()) < 0 ||
             link_new(announcer->loop, options->socket, &listener, &announcer->link) < 0)
                 return error_oom(error);
         return 0;
@@ -374,7 +366,8 @@ int announcer_run(struct announcer *announcer, struct error *error)
         /* Asked to leave: the pod is on its way out. If only exabgp has gone the pod may well be alive, and
          * what still arrives at the node is served as before. */
         if (ev_is_active(&announcer->leave_timer) && announcer->node_routes &&
-            node_routes_set(announcer->node_routes, &none, NODE_ROUTES_IDLE, now_ms(), &node_error) < 0)
+            node_routes_set(announcer->node_routes, &none, NODE_ROUTES_IDLE, clock_monotonic_ms(),
+                            &node_error) < 0)
                 log_warning(MODULE, "node routes are left behind", LOG_ERROR_FIELDS(&node_error));
         return announcer->result;
 }

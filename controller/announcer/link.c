@@ -1,5 +1,6 @@
 #include "announcer/link.h"
 
+#include "base/clock.h"
 #include "base/lines.h"
 #include "base/log.h"
 #include "base/unix_socket.h"
@@ -33,16 +34,11 @@ struct link {
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
 
-static int64_t now_ms(const struct link *link)
-{
-        return (int64_t)(ev_now(link->loop) * 1e3);
-}
-
 static void disconnect(struct link *link, const char *reason)
 {
         bool was_connected = link->fd >= 0;
 
-        if (log_rate_allow(&link->log_rate, now_ms(link), LOG_PERIOD_MS))
+        if (log_rate_allow(&link->log_rate, clock_monotonic_ms(), LOG_PERIOD_MS))
                 log_warning(MODULE, "no connection to coracle", LOG_TEXT("socket", link->path),
                             LOG_TEXT("error", reason));
         if (was_connected) {

@@ -2,23 +2,25 @@
 
 #include "app/marks.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/ipvs_netlink.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define ASK_AGAIN_S 2.0
-#define MAX_PROBES 64 /* at a time; each has a socket */
+#define SOON_MS 2 /* answers that come together are acted upon together */
+#define KNOWN_MS \
+        30000 /* so long after it was told keepalived has read it: 5,000 checked servers take it 13 s */
 
 struct ahead {
         struct ev_loop *loop;
+        struct ipvs_counts *counts;
         const struct plan *wanted;
         struct marks marks;
-        ev_timer ask_again;
+        bool starved;  /* somebody is to be asked as soon as another one has been */
+        ev_timer work; /* there are answers, or somebody is to be asked again */
         struct log_rate error_rate;
 };
 
@@ -36,164 +38,107 @@ static const struct real_server *wanted_real(const struct virtual_server *vs, co
         return rs && rs->weight ? rs : NULL;
 }
 
-/* Those of the virtual server that neither the plan nor the kernel knows any more. */
-static void drop_marks(struct ahead *ahead, const struct virtual_server *vs, const struct ipvs_dests *dests)
+/* Whether it is to come as soon as it answers. */
+static bool is_waiting(const struct ahead *ahead, const struct mark *mark)
 {
-        for (size_t i = ahead->marks.count; i-- > 0;) {
-                const struct mark *mark = ahead->marks.marks[i];
+        const struct virtual_server *vs;
 
-                if (mark_is_of(mark, vs) && !ipvs_dests_find(dests, &mark->addr, mark->port) &&
-                    !virtual_server_find(vs, &mark->addr, mark->port))
-                        marks_drop(&ahead->marks, i);
-        }
+        if (mark->gone || (mark->state != MARK_FRESH && mark->state != MARK_RESTED))
+                return false;
+        vs = wanted_of(ahead, mark);
+        return vs && wanted_real(vs, mark);
 }
 
 /* ---- the kernel */
 
 static void note_error(struct ahead *ahead, const char *what, int r)
 {
-        if (log_rate_allow(&ahead->error_rate, (int64_t)(ev_now(ahead->loop) * 1000), 60000))
+        if (log_rate_allow(&ahead->error_rate, clock_monotonic_ms(), 60000))
                 log_warning("ahead", "cannot go ahead; keepalived will do it", LOG_TEXT("what", what),
                             LOG_TEXT("error", strerror(-r)));
 }
 
-static void note_done(const char *what, const struct mark *mark)
-{
-        char vip[ADDR_TEXT_SIZE], addr[ADDR_TEXT_SIZE];
+/* ---- asking */
 
-        log_info("ahead", what, LOG_TEXT("vip", addr_format(&mark->key.vip, vip)),
-                 LOG_INT("port", mark->key.port), LOG_TEXT("real_server", addr_format(&mark->addr, addr)),
-                 LOG_INT("real_port", mark->port));
+static void schedule(struct ahead *ahead, int64_t after_ms)
+{
+        const ev_tstamp after = (double)(after_ms > 0 ? after_ms : 0) / 1000;
+
+        if (ev_is_active(&ahead->work) && ev_timer_remaining(ahead->loop, &ahead->work) <= after)
+                return;
+        ev_timer_stop(ahead->loop, &ahead->work);
+        ev_timer_set(&ahead->work, after, 0.0);
+        ev_timer_start(ahead->loop, &ahead->work);
 }
 
-/* 0, also if it is not there any more: then keepalived has taken it out. */
-static int set_weight(struct ipvs_netlink *ipvs, const struct ipvs_virtual *key, const struct ipvs_dest *dest,
-                      uint8_t weight)
+static void on_answered(void *userdata, const struct mark *mark)
 {
-        int r = ipvs_netlink_change(ipvs, key, IPVS_CMD_SET_DEST, dest, weight);
+        struct ahead *ahead = userdata;
 
-        return r == -ENOENT ? 0 : r;
+        schedule(ahead, mark->answered || ahead->starved ? SOON_MS : MARK_ASK_AGAIN_MS);
 }
 
-static int take_out(struct ipvs_netlink *ipvs, const struct mark *mark)
+static void ask(struct ahead *ahead, struct mark *mark, uint32_t timeout_ms)
 {
-        return ipvs_netlink_remove(ipvs, &mark->key,
-                                   &(struct ipvs_real){.addr = mark->addr, .port = mark->port});
+        const int64_t now_ms = clock_monotonic_ms();
+
+        if (mark->probe)
+                return;
+        if (mark->ask_ms > now_ms)
+                schedule(ahead, mark->ask_ms - now_ms);
+        else if (mark_asker_is_busy(&ahead->marks.asker))
+                ahead->starved = true;
+        else if (!mark_ask(mark, timeout_ms))
+                schedule(ahead, MARK_ASK_AGAIN_MS);
 }
 
-static int put_in(struct ipvs_netlink *ipvs, const struct mark *mark, enum forwarding forwarding,
-                  uint8_t weight)
+/* ---- one virtual server */
+
+/* Those that keepalived has seen to: it has taken out what was at rest, or put in what was to come or to come
+ * back.
+ */
+static void drop_done(struct ahead *ahead, const struct virtual_server *vs, const struct ipvs_dests *dests)
 {
-        return ipvs_netlink_add(
-            ipvs, &mark->key,
-            &(struct ipvs_real){
-                .addr = mark->addr, .port = mark->port, .forwarding = forwarding, .weight = weight});
+        size_t begin, end;
+        bool any = false;
+
+        marks_of(&ahead->marks, vs, &begin, &end);
+        for (size_t i = begin; i < end; i++) {
+                struct mark *mark = ahead->marks.marks[i];
+                const struct ipvs_dest *dest = ipvs_dests_find(dests, &mark->addr, mark->port);
+
+                if (dest)
+                        mark->gone |=
+                            mark->state == MARK_FRESH ||
+                            (mark->state == MARK_RESTED && dest->real.weight && wanted_real(vs, mark));
+                else
+                        mark->gone |=
+                            mark->state == MARK_RESTED || !virtual_server_find(vs, &mark->addr, mark->port);
+                any |= mark->gone;
+        }
+        if (any)
+                marks_sweep(&ahead->marks);
 }
 
-static int rest(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs,
-                const struct ipvs_dest *dest)
+/* Those that have come ahead and are gone again: keepalived may never hear of them. */
+static int take_out_gone(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs)
 {
-        struct mark *mark = marks_find(&ahead->marks, vs, &dest->real.addr, dest->real.port);
-        int r;
+        size_t begin, end;
+        int r = 0;
 
-        if (!mark)
-                mark = marks_make(&ahead->marks, vs, &dest->real.addr, dest->real.port, MARK_RESTED);
-        else if (mark->state != MARK_ADDED)
-                mark->state = MARK_RESTED;
-        if (!mark)
-                return -ENOMEM;
-        r = set_weight(ipvs, &mark->key, dest, 0);
-        if (r == 0)
-                note_done("gets no new connections", mark);
+        marks_of(&ahead->marks, vs, &begin, &end);
+        for (size_t i = begin; i < end && r == 0; i++) {
+                const struct mark *mark = ahead->marks.marks[i];
+
+                if (mark->state == MARK_ADDED && !virtual_server_find(vs, &mark->addr, mark->port))
+                        r = mark_take_out(mark, ipvs);
+        }
         return r;
 }
 
-/* The mark is RESTED or FRESH, and may be gone afterwards: what has only rested keepalived knows. */
-static int come(struct ahead *ahead, struct ipvs_netlink *ipvs, struct mark *mark,
-                const struct virtual_server *vs, uint8_t weight)
-{
-        _cleanup_(ipvs_dests_clear) struct ipvs_dests dests = {0};
-        const struct ipvs_dest *dest;
-        int r = ipvs_netlink_read_dests(ipvs, &mark->key, &dests);
-
-        if (r < 0)
-                return r;
-        dest = ipvs_dests_find(&dests, &mark->addr, mark->port);
-        if (dest)
-                r = set_weight(ipvs, &mark->key, dest, weight);
-        else if (mark->state == MARK_FRESH)
-                r = put_in(ipvs, mark, vs->forwarding, weight);
-        if (r < 0)
-                return r;
-        note_done("gets connections", mark);
-        if (mark->state == MARK_FRESH)
-                mark->state = MARK_ADDED;
-        else
-                marks_drop_mark(&ahead->marks, mark);
-        return 0;
-}
-
-/* ---- the steps */
-
-static void settle(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs);
-
-static void ask_again(struct ahead *ahead)
-{
-        if (!ev_is_active(&ahead->ask_again))
-                ev_timer_again(ahead->loop, &ahead->ask_again);
-}
-
-static void on_answer(void *userdata, bool answers)
-{
-        struct mark *mark = userdata;
-        struct ahead *ahead = mark->owner;
-        const struct virtual_server *vs = wanted_of(ahead, mark);
-        const struct real_server *rs = vs ? wanted_real(vs, mark) : NULL;
-        struct ipvs_netlink ipvs;
-        int r;
-
-        mark->probe = NULL;
-        ahead->marks.n_probes--;
-        if (!rs || (mark->state != MARK_FRESH && mark->state != MARK_RESTED))
-                return;
-        if (!answers) {
-                ask_again(ahead);
-                return;
-        }
-        r = ipvs_netlink_open(&ipvs);
-        if (r == 0) {
-                r = come(ahead, &ipvs, mark, vs, rs->weight);
-                if (r == 0)
-                        settle(ahead, &ipvs, vs); /* others may rest now */
-                ipvs_netlink_close(&ipvs);
-        }
-        if (r < 0)
-                note_error(ahead, "add", r);
-}
-
-static int begin_come(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs,
-                      const struct ahead_step *step)
-{
-        struct mark *mark = marks_find(&ahead->marks, vs, &step->addr, step->port);
-        const struct plan_service *service = &ahead->wanted->services[vs->service];
-
-        if (!mark || mark->probe)
-                return 0;
-        if (!vs->checked)
-                return come(ahead, ipvs, mark, vs, step->weight);
-        mark->owner = ahead;
-        if (ahead->marks.n_probes < MAX_PROBES)
-                mark->probe =
-                    tcp_probe_start(ahead->loop, &step->addr, step->port,
-                                    (double)service->health_check.timeout_ms / 1000, on_answer, mark);
-        ahead->marks.n_probes += mark->probe != NULL;
-        if (!mark->probe)
-                ask_again(ahead);
-        return 0;
-}
-
-static int take_steps(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs,
-                      const struct ipvs_dests *dests)
+/* The caller frees; NULL if out of memory. */
+static struct ahead_step *find_steps(struct ahead *ahead, const struct virtual_server *vs,
+                                     const struct ipvs_dests *dests, size_t *count)
 {
         const size_t most = dests->count + vs->n_real_servers + 1;
         _cleanup_free_ struct ahead_step *steps = calloc(most, sizeof(*steps));
@@ -202,11 +147,9 @@ static int take_steps(struct ahead *ahead, struct ipvs_netlink *ipvs, const stru
         _cleanup_free_ bool *fresh = calloc(most, sizeof(*fresh));
         const struct ahead_input input = {vs, reals, rested, dests->count, fresh};
         const struct mark *mark;
-        size_t count;
-        int r = 0;
 
         if (!steps || !reals || !rested || !fresh)
-                return -ENOMEM;
+                return NULL;
         for (size_t i = 0; i < dests->count; i++) {
                 reals[i] = dests->dests[i].real;
                 mark = marks_find(&ahead->marks, vs, &reals[i].addr, reals[i].port);
@@ -216,66 +159,149 @@ static int take_steps(struct ahead *ahead, struct ipvs_netlink *ipvs, const stru
                 mark = marks_find(&ahead->marks, vs, &vs->real_servers[i].addr, vs->real_servers[i].port);
                 fresh[i] = mark && mark->state == MARK_FRESH;
         }
-        count = ahead_steps(&input, steps);
-        for (size_t i = 0; i < count && r == 0; i++) {
-                if (steps[i].act == AHEAD_REST)
-                        r = rest(ahead, ipvs, vs, ipvs_dests_find(dests, &steps[i].addr, steps[i].port));
-                else
-                        r = begin_come(ahead, ipvs, vs, &steps[i]);
-        }
-        return r;
+        *count = ahead_steps(&input, steps);
+        return TAKE_PTR(steps);
 }
 
-/* Those that have come ahead and are gone again: keepalived may never hear of them. */
-static int take_out_gone(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs)
+/* Returns whether somebody has come, so that those who waited for that may rest; or a negative errno. */
+static int take_steps(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs)
 {
-        int r = 0;
+        const struct ipvs_virtual key = {.vip = vs->vip, .protocol = vs->protocol, .port = vs->port};
+        const uint32_t timeout_ms = ahead->wanted->services[vs->service].health_check.timeout_ms;
+        _cleanup_(ipvs_dests_clear) struct ipvs_dests dests = {0};
+        _cleanup_free_ struct ahead_step *steps = NULL;
+        size_t count = 0, came = 0, rested = 0;
+        int r = ipvs_netlink_read_dests(ipvs, &key, &dests);
 
-        for (size_t i = ahead->marks.count; i-- > 0 && r == 0;) {
-                const struct mark *mark = ahead->marks.marks[i];
+        if (r < 0)
+                return r;
+        drop_done(ahead, vs, &dests);
+        steps = find_steps(ahead, vs, &dests, &count);
+        if (!steps)
+                return -ENOMEM;
+        for (size_t i = 0; i < count && r == 0; i++) {
+                const struct ipvs_dest *dest = ipvs_dests_find(&dests, &steps[i].addr, steps[i].port);
+                struct mark *mark = marks_find(&ahead->marks, vs, &steps[i].addr, steps[i].port);
 
-                if (mark->state == MARK_ADDED && mark_is_of(mark, vs) &&
-                    !virtual_server_find(vs, &mark->addr, mark->port))
-                        r = take_out(ipvs, mark);
+                if (steps[i].act == AHEAD_REST) {
+                        if (!mark)
+                                mark =
+                                    marks_make(&ahead->marks, vs, &steps[i].addr, steps[i].port, MARK_RESTED);
+                        r = mark ? mark_rest(mark, ipvs, dest) : -ENOMEM;
+                        rested++;
+                } else if (mark && (mark->answered || !vs->checked)) {
+                        r = mark_come(mark, ipvs, dest, vs->forwarding, steps[i].weight);
+                        came++;
+                } else if (mark) {
+                        ask(ahead, mark, timeout_ms);
+                }
         }
-        return r;
+        marks_sweep(&ahead->marks);
+        return r < 0 ? r : came && !rested;
+}
+
+static void try_later(struct ahead *ahead, const struct virtual_server *vs)
+{
+        size_t begin, end;
+
+        marks_of(&ahead->marks, vs, &begin, &end);
+        for (size_t i = begin; i < end; i++)
+                mark_ask_later(ahead->marks.marks[i]);
+        schedule(ahead, MARK_ASK_AGAIN_MS);
 }
 
 static void settle(struct ahead *ahead, struct ipvs_netlink *ipvs, const struct virtual_server *vs)
 {
-        _cleanup_(ipvs_dests_clear) struct ipvs_dests dests = {0};
-        const struct ipvs_virtual key = {.vip = vs->vip, .protocol = vs->protocol, .port = vs->port};
         int r = take_out_gone(ahead, ipvs, vs);
 
         if (r == 0)
-                r = ipvs_netlink_read_dests(ipvs, &key, &dests);
-
-        if (r == 0) {
-                drop_marks(ahead, vs, &dests);
-                r = take_steps(ahead, ipvs, vs, &dests);
-        }
-        if (r < 0)
+                r = take_steps(ahead, ipvs, vs);
+        if (r > 0)
+                r = take_steps(ahead, ipvs, vs);
+        if (r < 0) {
                 note_error(ahead, "change", r);
+                try_later(ahead, vs);
+        }
 }
 
-static void on_ask_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+/* ---- all that wait */
+
+static void forget_old(struct ahead *ahead)
 {
-        struct ahead *ahead = container_of(watcher, struct ahead, ask_again);
+        const int64_t now_ms = clock_monotonic_ms();
+
+        for (size_t i = 0; i < ahead->marks.count; i++) {
+                struct mark *mark = ahead->marks.marks[i];
+
+                mark->gone |= !wanted_of(ahead, mark) || (mark->forget_ms && mark->forget_ms <= now_ms);
+        }
+        marks_sweep(&ahead->marks);
+}
+
+/* The next virtual server of which somebody has answered or is to be asked, from the mark at *i on. *i
+ * becomes the first mark after it, if no mark of another virtual server comes or goes. */
+static const struct virtual_server *next_to_settle(const struct ahead *ahead, size_t *i)
+{
+        const int64_t now_ms = clock_monotonic_ms();
+
+        for (; *i < ahead->marks.count; ++*i) {
+                const struct mark *mark = ahead->marks.marks[*i];
+                const struct virtual_server *vs;
+                size_t begin;
+
+                if (mark->probe || !is_waiting(ahead, mark) ||
+                    (!mark->answered && (ahead->starved || mark->ask_ms > now_ms)))
+                        continue;
+                vs = wanted_of(ahead, mark);
+                marks_of(&ahead->marks, vs, &begin, i);
+                return vs;
+        }
+        return NULL;
+}
+
+static void wait_for_next(struct ahead *ahead)
+{
+        int64_t next_ms = INT64_MAX;
+
+        for (size_t i = 0; i < ahead->marks.count; i++) {
+                const struct mark *mark = ahead->marks.marks[i];
+
+                if (!mark->probe && is_waiting(ahead, mark) && mark->ask_ms < next_ms)
+                        next_ms = mark->ask_ms;
+        }
+        if (next_ms != INT64_MAX && !ahead->starved)
+                schedule(ahead, next_ms - clock_monotonic_ms());
+}
+
+static void on_work(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+        struct ahead *ahead = container_of(watcher, struct ahead, work);
+        const struct virtual_server *vs;
         struct ipvs_netlink ipvs;
+        size_t i = 0;
+        int r;
 
+        (void)loop;
         (void)revents;
-        ev_timer_stop(loop, watcher);
-        if (ipvs_netlink_open(&ipvs) < 0)
+        ahead->starved = false;
+        forget_old(ahead);
+        vs = next_to_settle(ahead, &i);
+        if (!vs)
                 return;
-        for (size_t i = ahead->marks.count; i-- > 0;) {
-                const struct mark *mark = i < ahead->marks.count ? ahead->marks.marks[i] : NULL;
-                const struct virtual_server *vs = mark ? wanted_of(ahead, mark) : NULL;
+        r = ipvs_netlink_open(&ipvs, ahead->counts);
+        if (r < 0) {
+                note_error(ahead, "open", r);
+                schedule(ahead, MARK_ASK_AGAIN_MS);
+                return;
+        }
+        for (; vs; vs = next_to_settle(ahead, &i)) {
+                const size_t before = ahead->marks.count;
 
-                if (vs && !mark->probe && wanted_real(vs, mark) &&
-                    (mark->state == MARK_FRESH || mark->state == MARK_RESTED))
-                        settle(ahead, &ipvs, vs);
+                settle(ahead, &ipvs, vs);
+                i = i - before + ahead->marks.count;
         }
         ipvs_netlink_close(&ipvs);
+        wait_for_next(ahead);
 }
 
 /* ---- what keepalived is going to be told */
@@ -301,6 +327,14 @@ static bool is_held(const struct ipvs_config *config, const struct virtual_serve
         return config && (at < 0 || config->pieces[at].held);
 }
 
+static bool is_marked(const struct ahead *ahead, const struct virtual_server *vs)
+{
+        size_t begin, end;
+
+        marks_of(&ahead->marks, vs, &begin, &end);
+        return begin < end;
+}
+
 /* Whether there is something to do for a virtual server that was there before. */
 static bool is_changed(struct ahead *ahead, const struct plan *before, const struct virtual_server *vs)
 {
@@ -312,6 +346,15 @@ static bool is_changed(struct ahead *ahead, const struct plan *before, const str
         return true;
 }
 
+static void note_told(struct ahead *ahead)
+{
+        const int64_t forget_ms = clock_monotonic_ms() + KNOWN_MS;
+
+        for (size_t i = 0; i < ahead->marks.count; i++)
+                if (!ahead->marks.marks[i]->forget_ms)
+                        ahead->marks.marks[i]->forget_ms = forget_ms;
+}
+
 void ahead_follow(struct ahead *ahead, const struct plan *plan, const struct ipvs_config *config,
                   bool applied)
 {
@@ -320,113 +363,68 @@ void ahead_follow(struct ahead *ahead, const struct plan *plan, const struct ipv
         int r = 0;
 
         ahead->wanted = plan;
-        for (size_t i = ahead->marks.count; i-- > 0;)
-                if (!wanted_of(ahead, ahead->marks.marks[i]))
-                        marks_drop(&ahead->marks, i);
+        forget_old(ahead);
         if (!before || !plan)
                 return;
         for (size_t i = 0; i < plan->n_virtual_servers && r == 0; i++) {
                 const struct virtual_server *vs = &plan->virtual_servers[i];
 
-                if (is_held(config, vs) ? !applied || !marks_have(&ahead->marks, vs)
+                if (is_held(config, vs) ? !applied || !is_marked(ahead, vs)
                                         : before == plan || !is_changed(ahead, before, vs))
                         continue;
                 if (!ipvs.family)
-                        r = ipvs_netlink_open(&ipvs);
+                        r = ipvs_netlink_open(&ipvs, ahead->counts);
                 if (r == 0)
                         settle(ahead, &ipvs, vs);
         }
         ipvs_netlink_close(&ipvs);
         if (r < 0 && r != -ENOENT)
                 note_error(ahead, "change", r);
+        if (applied)
+                note_told(ahead);
 }
 
 /* ---- keepalived's word */
 
-static bool is_about(const struct notify_line *line, const struct mark *mark)
-{
-        char addr[ADDR_TEXT_SIZE], real[sizeof(line->real)], virtual[sizeof(line->virtual)];
-        const char *protocol = protocol_name(mark->key.protocol);
-
-        (void)snprintf(real, sizeof(real), "[%s]:%s:%u", addr_format(&mark->addr, addr), protocol,
-                       mark->port);
-        (void)snprintf(virtual, sizeof(virtual), "[%s]:%s:%u", addr_format(&mark->key.vip, addr), protocol,
-                       mark->key.port);
-        return strcasecmp(line->real, real) == 0 && strcasecmp(line->virtual, virtual) == 0;
-}
-
-/* It has found down what was added ahead, and believes that the kernel does not have it; or that it has it
- * with weight 0, with mh. */
-static int believe_down(struct ahead *ahead, struct mark *mark, const struct virtual_server *vs)
-{
-        struct ipvs_netlink ipvs;
-        int r = 0;
-
-        marks_cancel_probe(&ahead->marks, mark);
-        if (mark->state == MARK_ADDED && strcmp(vs->scheduler, "mh") != 0) {
-                r = ipvs_netlink_open(&ipvs);
-                if (r == 0) {
-                        r = take_out(&ipvs, mark);
-                        ipvs_netlink_close(&ipvs);
-                }
-        }
-        mark->state = MARK_REFUSED;
-        return r;
-}
-
-/* It has added it, but maybe before it was taken out because of an older word. */
-static int believe_up(const struct mark *mark, const struct virtual_server *vs)
-{
-        const struct real_server *rs = wanted_real(vs, mark);
-        struct ipvs_netlink ipvs;
-        int r;
-
-        if (mark->state != MARK_REFUSED || !rs)
-                return 0;
-        r = ipvs_netlink_open(&ipvs);
-        if (r < 0)
-                return r;
-        r = put_in(&ipvs, mark, vs->forwarding, rs->weight);
-        ipvs_netlink_close(&ipvs);
-        return r;
-}
-
 void ahead_notified(struct ahead *ahead, const struct notify_line *line)
 {
-        for (size_t i = ahead->marks.count; line->real_server && i-- > 0;) {
-                struct mark *mark = ahead->marks.marks[i];
-                const struct virtual_server *vs = wanted_of(ahead, mark);
-                int r = 0;
+        const struct virtual_server *vs =
+            ahead->wanted && line->real_server
+                ? plan_find(ahead->wanted, &line->virtual.addr, line->virtual.protocol, line->virtual.port)
+                : NULL;
+        struct mark *mark = vs ? marks_find(&ahead->marks, vs, &line->real.addr, line->real.port) : NULL;
+        const struct real_server *rs;
+        int r = 0;
 
-                if (!vs || !is_about(line, mark))
-                        continue;
-                if (mark->state == MARK_RESTED) {
-                        if (!line->up)
-                                marks_drop(&ahead->marks, i); /* taken out */
-                } else if (line->up) {
-                        r = believe_up(mark, vs);
-                        marks_drop(&ahead->marks, i);
-                } else {
-                        r = believe_down(ahead, mark, vs);
-                }
-                if (r < 0)
-                        note_error(ahead, "follow keepalived", r);
-        }
+        if (!mark)
+                return;
+        rs = wanted_real(vs, mark);
+        if (mark->state == MARK_RESTED)
+                mark->gone = !line->up; /* taken out */
+        else if (line->up)
+                r = mark_believe_up(mark, vs->forwarding, rs ? rs->weight : 0, ahead->counts);
+        else
+                r = mark_believe_down(mark, strcmp(vs->scheduler, "mh") == 0, ahead->counts);
+        marks_sweep(&ahead->marks);
+        if (r < 0)
+                note_error(ahead, "follow keepalived", r);
 }
 
 void ahead_forget(struct ahead *ahead)
 {
         marks_clear(&ahead->marks);
+        ev_timer_stop(ahead->loop, &ahead->work);
 }
 
-struct ahead *ahead_new(struct ev_loop *loop)
+struct ahead *ahead_new(struct ev_loop *loop, struct ipvs_counts *counts)
 {
         struct ahead *ahead = calloc(1, sizeof(*ahead));
 
         if (!ahead)
                 return NULL;
-        ahead->loop = loop;
-        ev_timer_init(&ahead->ask_again, on_ask_again, 0.0, ASK_AGAIN_S);
+        *ahead = (struct ahead){.loop = loop, .counts = counts};
+        ahead->marks.asker = (struct mark_asker){.loop = loop, .answered = on_answered, .userdata = ahead};
+        ev_timer_init(&ahead->work, on_work, 0.0, 0.0);
         return ahead;
 }
 
@@ -435,6 +433,5 @@ void ahead_free(struct ahead *ahead)
         if (!ahead)
                 return;
         ahead_forget(ahead);
-        ev_timer_stop(ahead->loop, &ahead->ask_again);
         free(ahead);
 }

@@ -12,8 +12,8 @@
 
 struct ahead;
 
-/* Returns NULL if out of memory. */
-struct ahead *ahead_new(struct ev_loop *loop);
+/* Both are borrowed. Returns NULL if out of memory. */
+struct ahead *ahead_new(struct ev_loop *loop, struct ipvs_counts *counts);
 
 /* This plan (borrowed until the next call, which it must outlive; NULL: none) is what keepalived is going to
  * be told, or has been told if `applied`. `config` is what was rendered from it: a virtual server whose piece

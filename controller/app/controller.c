@@ -10,6 +10,7 @@
 #include "app/prober.h"
 #include "app/sources.h"
 #include "app/table.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/announce_server.h"
 #include "io/files.h"
@@ -36,6 +37,7 @@ struct controller {
         struct applier *applier;
         struct gate *gate;
         struct table *table;
+        struct ipvs_counts ipvs_counts;
         struct announce_server *announce_server;
         struct observer *observer;
         struct fleet *fleet;
@@ -43,7 +45,7 @@ struct controller {
         struct routes routes;
         struct leaver *leaver;
         ev_timer routes_again; /* a hold time is over */
-        ev_tstamp keepalived_since;
+        int64_t keepalived_since_ms;
         ev_signal sigterm, sigint, sighup;
 };
 
@@ -129,7 +131,7 @@ static void update_routes(struct controller *c)
             .keepalived_up = keepalived_is_up(c->keepalived),
             .settling = table_is_settling(c->table),
             .draining = leaver_phase(c->leaver) >= LEAVE_DRAINING,
-            .now_ms = (int64_t)(ev_now(c->loop) * 1000),
+            .now_ms = clock_monotonic_ms(),
         };
         int64_t next_ms;
         int changed = routes_update(&c->routes, &input, &next_ms);
@@ -174,7 +176,7 @@ static void on_applied(void *userdata, bool reloaded)
         if (reloaded)
                 log_info("controller", "applied", LOG_INT("virtual_servers", plan->n_virtual_servers),
                          LOG_INT("vips", plan->n_vips), LOG_INT("problems", plan->n_problems));
-        if (table_expect(c->table, plan) < 0)
+        if (table_expect(c->table, plan, reloaded) < 0)
                 log_error("controller", "out of memory; nothing is announced");
         cluster_applied(c->cluster, sources_model(c->sources), plan);
         gate_applied(c->gate);
@@ -201,7 +203,7 @@ static void on_keepalived_running(void *userdata, bool up)
         /* A new keepalived flushes the table and builds it anew. */
         ahead_forget(c->ahead);
         if (up) {
-                c->keepalived_since = ev_now(c->loop);
+                c->keepalived_since_ms = clock_monotonic_ms();
                 table_settle(c->table);
         }
         update_routes(c);
@@ -212,7 +214,7 @@ static void on_keepalived_notified(void *userdata, const struct notify_line *lin
         struct controller *c = userdata;
 
         log_info("keepalived", line->up ? "server is up" : "server is down",
-                 LOG_TEXT("virtual_server", line->virtual), LOG_TEXT("real_server", line->real));
+                 LOG_TEXT("virtual_server", line->virtual.text), LOG_TEXT("real_server", line->real.text));
         ahead_notified(c->ahead, line);
         table_look(c->table);
 }
@@ -291,7 +293,8 @@ static void on_observed(void *userdata, struct observed *out)
             .announce_server = c->announce_server,
             .routes = &c->routes,
             .announce_set = &c->announce_set,
-            .keepalived_age_ms = (int64_t)((ev_now(c->loop) - c->keepalived_since) * 1000),
+            .keepalived_age_ms = clock_monotonic_ms() - c->keepalived_since_ms,
+            .ipvs_counts = &c->ipvs_counts,
             .reconcile = planner_durations(c->planner),
             .leaving = leaver_phase(c->leaver),
             .leading = c->cluster && cluster_is_leading(c->cluster),
@@ -349,9 +352,9 @@ static int make_parts(struct controller *c, struct error *error)
                            &c->keepalived, error);
         if (r < 0)
                 return r;
-        c->ahead = ahead_new(c->loop);
+        c->ahead = ahead_new(c->loop, &c->ipvs_counts);
         c->applier = applier_new(c->loop, c->keepalived, c->ahead, &applier_listener);
-        c->table = table_new(c->loop, &table_listener);
+        c->table = table_new(c->loop, &c->ipvs_counts, &table_listener);
         c->planner = planner_new(c->loop, c->config, on_plan_due, c);
         c->prober = prober_new(c->loop, on_objects_changed, c);
         if (!c->ahead || !c->applier || !c->table || !c->planner || !c->prober ||

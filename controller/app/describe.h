@@ -1,7 +1,7 @@
 /* What `coracle status` shows, as JSON; the daemon fills it, the command prints it. */
 #pragma once
 
-#include "core/ipvs_table.h"
+#include "core/ipvs_compare.h"
 #include "core/leave.h"
 #include "core/routes.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "base/wall_clock.h"
+#include "base/clock.h"
 #include "core/backoff.h"
 #include "core/event.h"
 #include "io/kube_call.h"
@@ -12,19 +12,19 @@
 #include <string.h>
 
 #define MODULE "events"
-#define TOLD_MAX 1000   /* remembered; who has more problems than this has one that no Event helps */
-#define SERIES_S 600.0  /* between two tellings of a problem that lasts */
-#define FORGET_S 3600.0 /* after it is gone; the API forgets an Event after an hour too */
+#define TOLD_MAX 1000     /* remembered; who has more problems than this has one that no Event helps */
+#define SERIES_MS 600000  /* between two tellings of a problem that lasts */
+#define FORGET_MS 3600000 /* after it is gone; the API forgets an Event after an hour too */
 
 /* A problem that is, or was, known. Sorted by name. */
 struct told {
         char name[EVENT_NAME_SIZE];
         char *namespace;
         json_t *body;       /* to be created; NULL once it is */
-        unsigned int count; /* how often it was seen to begin, or to last for another SERIES_S */
+        unsigned int count; /* how often it was seen to begin, or to last for another SERIES_MS */
         unsigned long seen; /* the newest telling that had it */
         bool to_tell;
-        ev_tstamp last; /* told */
+        int64_t last_ms; /* told */
 };
 
 struct events {
@@ -68,7 +68,7 @@ static void forget_old(struct events *e)
         for (size_t i = 0; i < e->n_told; i++) {
                 struct told *told = &e->told[i];
 
-                if (told->seen == e->tellings || ev_now(e->loop) - told->last < FORGET_S) {
+                if (told->seen == e->tellings || clock_monotonic_ms() - told->last_ms < FORGET_MS) {
                         e->told[kept++] = *told;
                         continue;
                 }
@@ -99,7 +99,7 @@ static void on_answer(void *userdata, const struct kube_answer *answer)
                 told->to_tell = exists && told->body;
                 told->count += told->to_tell;
                 json_decref(TAKE_PTR(told->body));
-                told->last = ev_now(e->loop);
+                told->last_ms = clock_monotonic_ms();
                 backoff_reset(&e->backoff);
         } else if (told && gone) {
                 told->to_tell = false; /* the namespace goes, or the Event was an hour old */
@@ -122,9 +122,9 @@ static int send_one(struct events *e, struct told *told)
         _cleanup_strbuf_ struct strbuf url = {0};
         _cleanup_json_ json_t *series = NULL;
         struct error error = {0};
-        char now[WALL_CLOCK_SIZE];
+        char now[CLOCK_MICRO_TIME_SIZE];
 
-        wall_clock_micro(now);
+        clock_micro_time(now);
         if (!told->body)
                 series = event_series(told->count, now);
         if (strbuf_printf(&url, "%s/apis/events.k8s.io/v1/namespaces/%s/events", e->server, told->namespace) <
@@ -151,12 +151,13 @@ static void send_next(struct events *e)
 static void add(struct events *e, const struct problem *problem, const struct service *service,
                 const char *name, size_t at)
 {
-        struct told told = {.count = 1, .seen = e->tellings, .to_tell = true, .last = ev_now(e->loop)};
-        char now[WALL_CLOCK_SIZE];
+        struct told told = {
+            .count = 1, .seen = e->tellings, .to_tell = true, .last_ms = clock_monotonic_ms()};
+        char now[CLOCK_MICRO_TIME_SIZE];
 
         if (e->n_told >= TOLD_MAX)
                 return;
-        wall_clock_micro(now);
+        clock_micro_time(now);
         (void)memcpy(told.name, name, sizeof(told.name));
         told.namespace = strdup(service->object.namespace);
         told.body = event_create(problem, service, e->instance, now);
@@ -183,7 +184,8 @@ static void tell_one(struct events *e, const struct problem *problem, const stru
                 return;
         }
         /* It has come back, or lasts. One that waits to be told is told soon enough. */
-        if (!told->to_tell && (told->seen + 1 < e->tellings || ev_now(e->loop) - told->last > SERIES_S)) {
+        if (!told->to_tell &&
+            (told->seen + 1 < e->tellings || clock_monotonic_ms() - told->last_ms > SERIES_MS)) {
                 told->count++;
                 told->to_tell = true;
         }

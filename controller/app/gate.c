@@ -1,6 +1,7 @@
 #include "app/gate.h"
 
 #include "app/guard.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -92,7 +93,7 @@ void gate_want(struct gate *gate, struct plan *plan)
             .wanted = plan,
             .max_percent = gate->config->max_removal_percent,
             .hold_ms = gate->config->max_removal_hold_ms,
-            .now_ms = (int64_t)(ev_now(gate->loop) * 1000),
+            .now_ms = clock_monotonic_ms(),
         };
         struct fuse_count count;
         enum fuse_verdict verdict = fuse_judge(&gate->fuse, &input, &count);

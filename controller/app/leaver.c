@@ -1,5 +1,6 @@
 #include "app/leaver.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ static struct leave_input look(const struct leaver *leaver)
         return (struct leave_input){
             .report = announce_server_report(leaver->announce_server),
             .flows = table_flows(leaver->table),
-            .now_ms = (int64_t)(ev_now(leaver->loop) * 1000),
+            .now_ms = clock_monotonic_ms(),
         };
 }
 

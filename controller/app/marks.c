@@ -1,35 +1,67 @@
 #include "app/marks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-bool mark_is_of(const struct mark *mark, const struct virtual_server *vs)
+static int compare_to_virtual(const struct mark *mark, const struct virtual_server *vs)
 {
-        return addr_equal(&mark->key.vip, &vs->vip) && mark->key.protocol == vs->protocol &&
-               mark->key.port == vs->port;
+        const struct virtual_server key = {
+            .vip = mark->key.vip, .protocol = mark->key.protocol, .port = mark->key.port};
+
+        return virtual_server_compare(&key, vs);
+}
+
+static int compare(const struct mark *mark, const struct virtual_server *vs, const struct addr *addr,
+                   uint16_t port)
+{
+        int order = compare_to_virtual(mark, vs);
+
+        if (!order)
+                order = addr_compare(&mark->addr, addr);
+        return order ? order : (int)mark->port - (int)port;
+}
+
+/* The first that is not before it. */
+static size_t place_of(const struct marks *marks, const struct virtual_server *vs, const struct addr *addr,
+                       uint16_t port)
+{
+        size_t low = 0, high = marks->count;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (compare(marks->marks[middle], vs, addr, port) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+void marks_of(const struct marks *marks, const struct virtual_server *vs, size_t *begin, size_t *end)
+{
+        static const struct addr first = {.family = AF_UNSPEC};
+
+        *begin = place_of(marks, vs, &first, 0);
+        *end = *begin;
+        while (*end < marks->count && compare_to_virtual(marks->marks[*end], vs) == 0)
+                (*end)++;
 }
 
 struct mark *marks_find(const struct marks *marks, const struct virtual_server *vs, const struct addr *addr,
                         uint16_t port)
 {
-        for (size_t i = 0; i < marks->count; i++) {
-                struct mark *mark = marks->marks[i];
+        size_t i = place_of(marks, vs, addr, port);
 
-                if (mark->port == port && addr_equal(&mark->addr, addr) && mark_is_of(mark, vs))
-                        return mark;
-        }
-        return NULL;
+        return i < marks->count && compare(marks->marks[i], vs, addr, port) == 0 ? marks->marks[i] : NULL;
 }
 
 struct mark *marks_make(struct marks *marks, const struct virtual_server *vs, const struct addr *addr,
                         uint16_t port, enum mark_state state)
 {
-        struct mark *mark = marks_find(marks, vs, addr, port), **grown;
+        const size_t i = place_of(marks, vs, addr, port);
+        struct mark *mark, **grown = reallocarray(marks->marks, marks->count + 1, sizeof(struct mark *));
 
-        if (mark) {
-                mark->state = state;
-                return mark;
-        }
-        grown = reallocarray(marks->marks, marks->count + 1, sizeof(struct mark *));
         if (!grown)
                 return NULL;
         marks->marks = grown;
@@ -37,51 +69,40 @@ struct mark *marks_make(struct marks *marks, const struct virtual_server *vs, co
         if (!mark)
                 return NULL;
         *mark = (struct mark){
+            .asker = &marks->asker,
             .key = {.vip = vs->vip, .protocol = vs->protocol, .port = vs->port},
             .addr = *addr,
             .port = port,
             .state = state,
         };
-        marks->marks[marks->count++] = mark;
+        memmove(marks->marks + i + 1, marks->marks + i, (marks->count - i) * sizeof(*grown));
+        marks->marks[i] = mark;
+        marks->count++;
         return mark;
 }
 
-bool marks_have(const struct marks *marks, const struct virtual_server *vs)
+void marks_sweep(struct marks *marks)
 {
-        for (size_t i = 0; i < marks->count; i++)
-                if (mark_is_of(marks->marks[i], vs))
-                        return true;
-        return false;
-}
+        size_t kept = 0;
 
-void marks_cancel_probe(struct marks *marks, struct mark *mark)
-{
-        marks->n_probes -= mark->probe != NULL;
-        tcp_probe_cancel(mark->probe);
-        mark->probe = NULL;
-}
-
-void marks_drop(struct marks *marks, size_t i)
-{
-        marks_cancel_probe(marks, marks->marks[i]);
-        free(marks->marks[i]);
-        marks->marks[i] = marks->marks[--marks->count];
-}
-
-void marks_drop_mark(struct marks *marks, const struct mark *mark)
-{
         for (size_t i = 0; i < marks->count; i++) {
-                if (marks->marks[i] == mark) {
-                        marks_drop(marks, i);
-                        return;
+                struct mark *mark = marks->marks[i];
+
+                if (mark->gone) {
+                        mark_cancel_probe(mark);
+                        free(mark);
+                } else {
+                        marks->marks[kept++] = mark;
                 }
         }
+        marks->count = kept;
 }
 
 void marks_clear(struct marks *marks)
 {
-        while (marks->count)
-                marks_drop(marks, marks->count - 1);
+        for (size_t i = 0; i < marks->count; i++)
+                marks->marks[i]->gone = true;
+        marks_sweep(marks);
         free(marks->marks);
-        *marks = (struct marks){0};
+        marks->marks = NULL;
 }

@@ -1,48 +1,26 @@
-/* Real servers of which keepalived may have another idea than the kernel, because coracle went ahead of it
- * (app/ahead.h). Few, and for seconds: in no order. */
+/* The marks there are (app/mark.h), sorted, so that those of a virtual server stand together. */
 #pragma once
 
-#include "core/ipvs_table.h"
-#include "io/tcp_probe.h"
-
-enum mark_state {
-        MARK_RESTED,  /* its weight is 0, and keepalived may not know */
-        MARK_FRESH,   /* to be added */
-        MARK_ADDED,   /* was added, and keepalived has not found it up itself */
-        MARK_REFUSED, /* keepalived has found it down */
-};
-
-struct mark {
-        void *owner;
-        struct ipvs_virtual key; /* vip, protocol and port */
-        struct addr addr;
-        uint16_t port;
-        enum mark_state state;
-        struct tcp_probe *probe; /* it is being asked */
-};
+#include "app/mark.h"
 
 struct marks {
-        struct mark **marks;
+        struct mark **marks; /* each has its place in memory: probes know it by that */
         size_t count;
-        size_t n_probes;
+        struct mark_asker asker;
 };
 
-bool mark_is_of(const struct mark *mark, const struct virtual_server *vs);
+/* Those of one virtual server: from *begin to before *end. */
+void marks_of(const struct marks *marks, const struct virtual_server *vs, size_t *begin, size_t *end);
 
 /* NULL if there is none. */
 struct mark *marks_find(const struct marks *marks, const struct virtual_server *vs, const struct addr *addr,
                         uint16_t port);
 
-/* The one there is, in that state from now on, or a new one; NULL if out of memory. */
+/* A new one; there must be none yet. NULL if out of memory. */
 struct mark *marks_make(struct marks *marks, const struct virtual_server *vs, const struct addr *addr,
                         uint16_t port, enum mark_state state);
 
-bool marks_have(const struct marks *marks, const struct virtual_server *vs);
-
-void marks_cancel_probe(struct marks *marks, struct mark *mark);
-
-/* The last one takes its place. */
-void marks_drop(struct marks *marks, size_t i);
-void marks_drop_mark(struct marks *marks, const struct mark *mark);
+/* Frees those that are gone. */
+void marks_sweep(struct marks *marks);
 
 void marks_clear(struct marks *marks);

@@ -2,6 +2,7 @@
 
 #include "app/describe.h"
 #include "app/fleet.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/health.h"
 #include "io/http_server.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct observer {
         observer_fn *look;
@@ -20,14 +20,6 @@ struct observer {
         struct status_server *status_server;
         struct http_server *http_server; /* NULL: not asked for */
 };
-
-static int64_t clock_ms(clockid_t clock)
-{
-        struct timespec now;
-
-        (void)clock_gettime(clock, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- coracle status ---- */
 
@@ -95,7 +87,7 @@ static void answer_metrics(const struct observer *observer, const struct observe
                            struct http_answer *answer)
 {
         struct metrics_watch watches[KUBE_KIND_COUNT];
-        bool has_api = sources_metrics(seen->sources, clock_ms(CLOCK_MONOTONIC), watches);
+        bool has_api = sources_metrics(seen->sources, clock_monotonic_ms(), watches);
         struct keepalived_stats keepalived = keepalived_stats(seen->keepalived);
         const struct plan *plan = applier_plan(seen->applier);
         const struct metrics metrics = {
@@ -112,7 +104,7 @@ static void answer_metrics(const struct observer *observer, const struct observe
             .apply_failures = applier_failures(seen->applier),
             .plan = plan,
             .table = table_content(seen->table),
-            .states = table_states(seen->table),
+            .ipvs_counts = seen->ipvs_counts,
             .table_differences = table_differences(seen->table),
             .settling = table_is_settling(seen->table),
             .routes = seen->routes,
@@ -175,8 +167,7 @@ int observer_new(struct ev_loop *loop, const struct options *options, observer_f
 
         if (!observer)
                 return error_oom(error);
-        *observer =
-            (struct observer){.look = look, .userdata = userdata, .started_ms = clock_ms(CLOCK_REALTIME)};
+        *observer = (struct observer){.look = look, .userdata = userdata, .started_ms = clock_unix_ms()};
         r = open_sockets(observer, loop, options, error);
         if (r < 0) {
                 observer_free(observer);

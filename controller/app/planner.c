@@ -1,10 +1,11 @@
 #include "app/planner.h"
 
-#include <stdlib.h>
-#include <time.h>
+#include "base/clock.h"
 
-#define QUIET_S 0.02 /* without an input: then act */
-#define LONGEST_WAIT_S 0.2
+#include <stdlib.h>
+
+#define QUIET_MS 20 /* without an input: then act */
+#define LONGEST_WAIT_MS 200
 
 struct planner {
         struct ev_loop *loop;
@@ -12,51 +13,43 @@ struct planner {
         void (*due)(void *userdata);
         void *userdata;
         struct drains drains;
-        ev_tstamp dirty_since; /* 0: clean */
+        int64_t dirty_since_ms; /* 0: clean */
         ev_timer soon;
         ev_timer drained; /* a drain time is over */
         bool built;
         struct metrics_histogram durations;
 };
 
-static double now_s(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void start(struct planner *planner, ev_timer *timer, ev_tstamp after)
+static void start(struct planner *planner, ev_timer *timer, int64_t after_ms)
 {
         ev_timer_stop(planner->loop, timer);
-        ev_timer_set(timer, after > 0 ? after : 0, 0.0);
+        ev_timer_set(timer, after_ms > 0 ? (double)after_ms / 1000 : 0, 0.0);
         ev_timer_start(planner->loop, timer);
 }
 
 void planner_mark(struct planner *planner)
 {
-        ev_tstamp now = ev_now(planner->loop), quiet = QUIET_S;
+        int64_t now_ms = clock_monotonic_ms(), quiet_ms = QUIET_MS;
 
-        if (!planner->dirty_since)
-                planner->dirty_since = now;
-        if (now + quiet > planner->dirty_since + LONGEST_WAIT_S)
-                quiet = planner->dirty_since + LONGEST_WAIT_S - now;
-        start(planner, &planner->soon, quiet);
+        if (!planner->dirty_since_ms)
+                planner->dirty_since_ms = now_ms;
+        if (now_ms + quiet_ms > planner->dirty_since_ms + LONGEST_WAIT_MS)
+                quiet_ms = planner->dirty_since_ms + LONGEST_WAIT_MS - now_ms;
+        start(planner, &planner->soon, quiet_ms);
 }
 
 static void on_soon(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct planner *planner = container_of(watcher, struct planner, soon);
-        double began = now_s();
+        int64_t began_us = clock_monotonic_us();
 
         (void)loop;
         (void)revents;
-        planner->dirty_since = 0;
+        planner->dirty_since_ms = 0;
         planner->built = false;
         planner->due(planner->userdata);
         if (planner->built)
-                metrics_observe(&planner->durations, now_s() - began);
+                metrics_observe(&planner->durations, (double)(clock_monotonic_us() - began_us) / 1e6);
 }
 
 static void on_drained(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -69,7 +62,7 @@ static void on_drained(struct ev_loop *loop, ev_timer *watcher, int revents)
 int planner_build(struct planner *planner, const struct model *model, enum plan_addresses addresses,
                   struct plan **out)
 {
-        int64_t now_ms = (int64_t)(now_s() * 1000);
+        int64_t now_ms = clock_monotonic_ms();
         int r = drains_update(&planner->drains, model, now_ms);
 
         if (r == 0)
@@ -79,7 +72,7 @@ int planner_build(struct planner *planner, const struct model *model, enum plan_
         planner->built = true;
         ev_timer_stop(planner->loop, &planner->drained);
         if ((*out)->drained_ms != INT64_MAX)
-                start(planner, &planner->drained, (double)((*out)->drained_ms - now_ms) / 1000);
+                start(planner, &planner->drained, (*out)->drained_ms - now_ms);
         return 0;
 }
 

@@ -1,10 +1,10 @@
 #include "app/prober.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/tunnel_socket.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 struct prober {
         struct ev_loop *loop;
@@ -15,14 +15,6 @@ struct prober {
         bool failed;
         ev_timer tick;
 };
-
-static int64_t now_ms(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void schedule(struct prober *prober, int64_t after_ms)
 {
@@ -42,7 +34,7 @@ static void on_answered(void *userdata, const struct addr *vip, const struct add
         struct prober *prober = userdata;
         size_t before = prober->probes.unanswered;
 
-        tunnel_probes_answered(&prober->probes, vip, real_server, now_ms(), arc4random());
+        tunnel_probes_answered(&prober->probes, vip, real_server, clock_monotonic_ms(), arc4random());
         tell_if_changed(prober, before);
 }
 
@@ -51,7 +43,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
         struct prober *prober = container_of(watcher, struct prober, tick);
         struct tunnel_target due[TUNNEL_BURST];
         size_t before = prober->probes.unanswered;
-        int64_t now = now_ms(), next;
+        int64_t now = clock_monotonic_ms(), next;
         size_t count = tunnel_probes_tick(&prober->probes, now, arc4random(), due, &next);
 
         (void)loop;
@@ -92,7 +84,7 @@ void prober_follow(struct prober *prober, const struct plan *plan, const struct 
 
         if (prober->failed)
                 return;
-        if (tunnel_probes_follow(&prober->probes, plan, table, now_ms()) < 0)
+        if (tunnel_probes_follow(&prober->probes, plan, table, clock_monotonic_ms()) < 0)
                 log_error("tunnel", "out of memory; who is probed stays as it is");
         if (prober->probes.count)
                 open_socket(prober);

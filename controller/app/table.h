@@ -1,12 +1,8 @@
-/* The kernel's table, watched: how far it is from the plan, and for how long it has been allowed to be.
- *
- * After a change the table is looked at in quick, then slower steps until it is as planned. If it does not
- * get there in time, keepalived is told again, and then restarted: it does not repeat a write that failed.
- * After that the difference stands until the plan changes.
- */
+/* The kernel's table, watched: how far it is from the plan. For how long it may be, core/settle decides. Puts
+ * mh's real servers in order (io/ipvs_order.h). */
 #pragma once
 
-#include "core/ipvs_table.h"
+#include "core/ipvs_compare.h"
 
 #include <ev.h>
 
@@ -23,12 +19,14 @@ struct table_listener {
         void (*remedy)(void *userdata, enum table_remedy remedy);
 };
 
-/* Returns the table, or NULL if out of memory. */
-struct table *table_new(struct ev_loop *loop, const struct table_listener *listener);
+/* `counts` is borrowed. Returns the table, or NULL if out of memory. */
+struct table *table_new(struct ev_loop *loop, struct ipvs_counts *counts,
+                        const struct table_listener *listener);
 
-/* From now on this plan is wanted (borrowed until the next call; NULL: none), and a difference is settling.
- * 0 or -ENOMEM: then nothing is known of any VIP. */
-int table_expect(struct table *table, const struct plan *plan);
+/* From now on this plan is wanted (borrowed until the next call). `reloaded`: keepalived was told, so that a
+ * difference is excused for a while; else it has that already, and what is excused stays so. 0 or -ENOMEM:
+ * then nothing is known of any VIP. */
+int table_expect(struct table *table, const struct plan *plan, bool reloaded);
 
 /* keepalived builds the table anew: give it its time once more. */
 void table_settle(struct table *table);

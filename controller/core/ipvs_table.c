@@ -109,7 +109,7 @@ static int parse_real(char *fields[static LINE_FIELDS], size_t count, struct ipv
         return 0;
 }
 
-static int compare_virtuals(const void *a, const void *b)
+int ipvs_virtual_compare(const void *a, const void *b)
 {
         const struct ipvs_virtual *x = a, *y = b;
         int order = addr_compare(&x->vip, &y->vip);
@@ -181,7 +181,7 @@ void ipvs_table_sort(struct ipvs_table *table)
                 qsort(virtual->reals, virtual->n_reals, sizeof(*reals), ipvs_real_compare);
         }
         if (table->n_virtuals)
-                qsort(table->virtuals, table->n_virtuals, sizeof(*table->virtuals), compare_virtuals);
+                qsort(table->virtuals, table->n_virtuals, sizeof(*table->virtuals), ipvs_virtual_compare);
 }
 
 /* One line into the table; `mine` tells whether real servers that follow belong to a service of the table. */
@@ -256,7 +256,7 @@ void ipvs_table_clear(struct ipvs_table *table)
         *table = (struct ipvs_table){0};
 }
 
-static int compare_to_key(const struct ipvs_virtual *virtual, const struct virtual_server *key)
+int ipvs_virtual_compare_key(const struct ipvs_virtual *virtual, const struct virtual_server *key)
 {
         struct virtual_server other = {
             .vip = virtual->vip, .protocol = virtual->protocol, .port = virtual->port};
@@ -270,7 +270,7 @@ const struct ipvs_virtual *ipvs_table_find(const struct ipvs_table *table, const
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                int order = compare_to_key(&table->virtuals[middle], key);
+                int order = ipvs_virtual_compare_key(&table->virtuals[middle], key);
 
                 if (order == 0)
                         return &table->virtuals[middle];
@@ -294,133 +294,14 @@ size_t ipvs_virtual_misplaced(const struct ipvs_virtual *virtual)
         return virtual->n_reals - placed;
 }
 
-/* ---- comparison ---- */
-
-static int compare_real_to_plan(const struct ipvs_real *real, const struct real_server *rs)
+const char *ipvs_operation_name(enum ipvs_operation operation)
 {
-        int order = addr_compare(&real->addr, &rs->addr);
+        static const char *const names[] = {
+            [IPVS_OPERATION_READ] = "read",
+            [IPVS_OPERATION_ADD] = "add",
+            [IPVS_OPERATION_CHANGE] = "change",
+            [IPVS_OPERATION_REMOVE] = "remove",
+        };
 
-        return order ? order : (int)real->port - (int)rs->port;
-}
-
-static const char *check_real(const struct ipvs_real *real, const struct real_server *rs,
-                              enum forwarding forwarding)
-{
-        if (!real->forwarding_known || real->forwarding != forwarding)
-                return "a real server has another forwarding method";
-        return real->weight != rs->weight ? "a real server has another weight" : NULL;
-}
-
-/* Merge walk over both lists of real servers. Returns what differs, in words, or NULL. */
-static const char *compare_reals_to_plan(const struct ipvs_virtual *virtual, const struct virtual_server *vs,
-                                         struct ipvs_vip_state *state)
-{
-        const bool inhibits = strcmp(vs->scheduler, "mh") == 0;
-        const char *difference = NULL;
-        size_t i = 0, j = 0;
-
-        while (i < virtual->n_reals || j < vs->n_real_servers) {
-                int order = i == virtual->n_reals ? 1
-                            : j == vs->n_real_servers
-                                ? -1
-                                : compare_real_to_plan(&virtual->reals[i], &vs->real_servers[j]);
-                const struct ipvs_real *real = order <= 0 ? &virtual->reals[i++] : NULL;
-                const struct real_server *rs = order >= 0 ? &vs->real_servers[j++] : NULL;
-                const bool may_be_down = rs && rs->weight && vs->checked;
-                const char *found = NULL;
-
-                if (real)
-                        state->active += real->active;
-                if (may_be_down && (!real || (inhibits && !real->weight))) {
-                        state->down++; /* its health check took it out */
-                        continue;
-                }
-                if (real) {
-                        state->up += real->weight > 0;
-                        state->draining += real->weight == 0;
-                }
-                if (!rs)
-                        found = "a real server is not in the plan";
-                else if (!real)
-                        found = "a real server is missing";
-                else
-                        found = check_real(real, rs, vs->forwarding);
-                if (found)
-                        difference = found;
-        }
-        return difference;
-}
-
-static const char *compare_virtual(const struct ipvs_virtual *virtual, const struct virtual_server *vs,
-                                   struct ipvs_vip_state *state)
-{
-        const char *difference;
-
-        if (!virtual)
-                return "is missing";
-        difference = compare_reals_to_plan(virtual, vs, state);
-        return strcmp(virtual->scheduler, vs->scheduler) != 0 ? "has another scheduler" : difference;
-}
-
-static void describe(struct error *difference, const struct addr *vip, enum protocol protocol, uint16_t port,
-                     const char *what)
-{
-        char text[ADDR_TEXT_SIZE], where[sizeof(difference->where)];
-
-        if (!difference || difference->what[0])
-                return;
-        (void)snprintf(where, sizeof(where), "%s [%s]:%u", protocol_name(protocol), addr_format(vip, text),
-                       port);
-        (void)error_set(difference, where, "%s", what);
-}
-
-size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *plan,
-                          struct ipvs_vip_state *states, struct error *difference)
-{
-        size_t i = 0, j = 0, v = 0, differences = 0;
-
-        for (size_t k = 0; k < plan->n_vips; k++)
-                states[k] = (struct ipvs_vip_state){.matches = true};
-        for (;;) {
-                const struct ipvs_virtual *virtual = i < table->n_virtuals ? &table->virtuals[i] : NULL;
-                const struct virtual_server *vs =
-                    j < plan->n_virtual_servers ? &plan->virtual_servers[j] : NULL;
-                struct ipvs_vip_state ignored = {0}, *state = &ignored;
-                const struct addr *vip;
-                const char *found;
-
-                /* The later of the two waits for its turn. */
-                if (virtual && vs) {
-                        int order = compare_to_key(virtual, vs);
-
-                        if (order < 0)
-                                vs = NULL;
-                        else if (order > 0)
-                                virtual = NULL;
-                }
-                if (virtual)
-                        vip = &virtual->vip;
-                else if (vs)
-                        vip = &vs->vip;
-                else
-                        return differences;
-                while (v < plan->n_vips && addr_compare(&plan->vips[v].addr, vip) < 0)
-                        v++;
-                if (v < plan->n_vips && addr_equal(&plan->vips[v].addr, vip))
-                        state = &states[v];
-                if (vs) {
-                        found = compare_virtual(virtual, vs, state);
-                        if (found)
-                                describe(difference, vip, vs->protocol, vs->port, found);
-                } else {
-                        found = "is not in the plan";
-                        describe(difference, vip, virtual->protocol, virtual->port, found);
-                }
-                if (found) {
-                        state->matches = false;
-                        differences++;
-                }
-                i += virtual != NULL;
-                j += vs != NULL;
-        }
+        return names[operation];
 }

@@ -1,4 +1,4 @@
-/* The kernel's IPVS table, and whether it is what was planned. */
+/* The kernel's IPVS table. */
 #pragma once
 
 #include "core/plan.h"
@@ -48,8 +48,12 @@ static inline void ipvs_table_clear_p(struct ipvs_table *table)
 }
 #define _cleanup_ipvs_table_ _cleanup_(ipvs_table_clear_p)
 
-/* By address and port; for qsort and bsearch. */
+/* By address and port, and by vip, protocol and port; for qsort and bsearch. */
 int ipvs_real_compare(const void *a, const void *b);
+int ipvs_virtual_compare(const void *a, const void *b);
+
+/* The same order. */
+int ipvs_virtual_compare_key(const struct ipvs_virtual *virtual, const struct virtual_server *key);
 
 /* How many of the real servers, at the end of `reals`, stand wrong in the kernel's list: it should begin with
  * the last of them and end with the first. 0 unless the scheduler is mh, the only one for which it matters.
@@ -58,17 +62,18 @@ size_t ipvs_virtual_misplaced(const struct ipvs_virtual *virtual);
 
 const struct ipvs_virtual *ipvs_table_find(const struct ipvs_table *table, const struct virtual_server *key);
 
-/* What the kernel holds for one VIP of the plan, all its virtual servers together. */
-struct ipvs_vip_state {
-        bool matches;      /* nothing else than planned; servers that failed their check may be absent, or,
-                            * where the scheduler is mh, have no weight (inhibit_on_failure) */
-        uint32_t up;       /* real servers with a weight */
-        uint32_t draining; /* with weight 0 */
-        uint32_t down;     /* planned, but taken out by their health check */
-        uint32_t active;   /* connections */
+/* What coracle itself asks of the kernel, beside keepalived. */
+enum ipvs_operation {
+        IPVS_OPERATION_READ, /* the whole table */
+        IPVS_OPERATION_ADD,  /* a real server; likewise below */
+        IPVS_OPERATION_CHANGE,
+        IPVS_OPERATION_REMOVE,
+        IPVS_OPERATION_COUNT,
 };
 
-/* Compares. Writes one state per plan->vips to `states`. Returns the number of virtual servers that differ,
- * those included that the plan does not know. `difference` (may be NULL) receives the first one in words. */
-size_t ipvs_table_compare(const struct ipvs_table *table, const struct plan *plan,
-                          struct ipvs_vip_state *states, struct error *difference);
+/* "read" and so on: label values for metrics. */
+const char *ipvs_operation_name(enum ipvs_operation operation);
+
+struct ipvs_counts {
+        uint64_t done[IPVS_OPERATION_COUNT], failed[IPVS_OPERATION_COUNT];
+};

@@ -18,7 +18,7 @@ static const struct {
 void metrics_observe(struct metrics_histogram *histogram, double seconds)
 {
         if (seconds < 0)
-                seconds = 0; /* the wall clock was set */
+                seconds = 0;
         for (size_t i = 0; i < METRICS_BUCKETS; i++)
                 if (seconds <= buckets[i].limit_s) {
                         histogram->buckets[i]++;
@@ -178,6 +178,18 @@ static void put_reconcile(struct writer *w, const struct metrics_histogram *hist
               histogram->count);
 }
 
+static void put_operations(struct writer *w, const struct ipvs_counts *counts)
+{
+        family(w, "kernel_operations_total", "counter",
+               "What coracle itself, beside keepalived, asked of the kernel's IPVS.");
+        for (enum ipvs_operation operation = 0; operation < IPVS_OPERATION_COUNT; operation++) {
+                const char *name = ipvs_operation_name(operation);
+
+                count_of_two(w, "operation", name, "outcome", "done", counts->done[operation]);
+                count_of_two(w, "operation", name, "outcome", "failed", counts->failed[operation]);
+        }
+}
+
 static void put_kernel(struct writer *w, const struct metrics *m)
 {
         single(w, "keepalived_up", "gauge", "Whether keepalived runs.", m->keepalived_up);
@@ -191,6 +203,7 @@ static void put_kernel(struct writer *w, const struct metrics *m)
         single(w, "table_settling", "gauge", "Whether a change is on its way into the kernel.", m->settling);
         single(w, "table_differences", "gauge",
                "Virtual servers that differ between the kernel and the plan.", m->table_differences);
+        put_operations(w, m->ipvs_counts);
         single(w, "plan_fingerprint", "gauge",
                "Hash of the applied plan; the same on every LB pod that holds the same.",
                plan_fingerprint(m->plan));
@@ -235,7 +248,7 @@ static void put_servers(struct writer *w, const struct metrics *m)
         _cleanup_free_ uint32_t *numbers = NULL;
         size_t n;
 
-        if (!m->plan || !m->states)
+        if (!m->plan || !m->table)
                 return;
         n = m->plan->n_services;
         numbers = calloc(3 * n + 1, sizeof(*numbers));
@@ -243,12 +256,13 @@ static void put_servers(struct writer *w, const struct metrics *m)
                 w->r = -ENOMEM;
                 return;
         }
-        for (size_t i = 0; i < m->plan->n_vips; i++) {
-                size_t service = m->plan->vips[i].service;
+        for (size_t i = 0; i < m->plan->n_virtual_servers; i++) {
+                const struct virtual_server *vs = &m->plan->virtual_servers[i];
+                struct ipvs_vip_state state = ipvs_virtual_state(ipvs_table_find(m->table, vs), vs);
 
-                numbers[service] += m->states[i].up;
-                numbers[n + service] += m->states[i].draining;
-                numbers[2 * n + service] += m->states[i].down;
+                numbers[vs->service] += state.up;
+                numbers[n + vs->service] += state.draining;
+                numbers[2 * n + vs->service] += state.down;
         }
         family(w, "real_servers", "gauge",
                "Real servers in the kernel's table; down: planned, but their check fails.");

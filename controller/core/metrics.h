@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/strbuf.h"
-#include "core/ipvs_table.h"
+#include "core/ipvs_compare.h"
 #include "core/kube_decode.h"
 #include "core/routes.h"
 #include "core/watch_state.h"
@@ -48,9 +48,9 @@ struct metrics {
         bool keepalived_up;
         uint64_t apply_failures;
 
-        const struct plan *plan;             /* applied; NULL: none yet */
-        const struct ipvs_table *table;      /* NULL: cannot be read */
-        const struct ipvs_vip_state *states; /* per plan->vips; NULL likewise */
+        const struct plan *plan;        /* applied; NULL: none yet */
+        const struct ipvs_table *table; /* NULL: cannot be read */
+        const struct ipvs_counts *ipvs_counts;
         uint64_t table_differences;
         bool settling;
 

@@ -5,13 +5,19 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include "core/model.h"
+
+struct notify_end {
+        char text[72];    /* "[172.16.1.1]:tcp:80"; "" for the real server of a VS */
+        struct addr addr; /* none if the text has another form: an operator's template can do that */
+        enum protocol protocol;
+        uint16_t port;
+};
 
 struct notify_line {
         bool real_server; /* RS; else VS */
         bool up;
-        char real[72];    /* "[172.16.1.1]:tcp:80"; "" for VS */
-        char virtual[72]; /* "[10.1.1.1]:tcp:80" */
+        struct notify_end real, virtual;
 };
 
 /* Parses a line without its newline. Returns 0 or -EINVAL; *out untouched then. */

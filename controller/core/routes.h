@@ -11,7 +11,7 @@
 #pragma once
 
 #include "core/announce_set.h"
-#include "core/ipvs_table.h"
+#include "core/ipvs_compare.h"
 
 #define ROUTES_HOLD_MS 1000
 #define ROUTES_CLOSING_MS 5000 /* whoever sends, sends in this time */

@@ -1,5 +1,6 @@
 #include "io/announce_server.h"
 
+#include "base/clock.h"
 #include "base/lines.h"
 #include "base/log.h"
 #include "base/unix_socket.h"
@@ -23,7 +24,7 @@ struct client {
         struct lines in;
         struct strbuf out; /* what the socket has not taken of the last message */
         bool behind;       /* there is a newer message than that */
-        double stuck_since;
+        int64_t stuck_since_ms;
         bool reported;
         struct announce_report report;
 };
@@ -98,7 +99,7 @@ static int client_flush(struct client *client)
                 }
                 if (n < 0)
                         return -errno;
-                client->stuck_since = ev_now(server->loop);
+                client->stuck_since_ms = clock_monotonic_ms();
                 strbuf_consume(&client->out, (size_t)n);
                 if (client->out.length || !client->behind)
                         continue;
@@ -121,7 +122,7 @@ static void client_send(struct client *client)
                 client->behind = true;
                 return;
         }
-        client->stuck_since = ev_now(server->loop);
+        client->stuck_since_ms = clock_monotonic_ms();
         if (strbuf_append(&client->out, server->message.text, server->message.length) < 0 ||
             client_flush(client) < 0)
                 client_drop(client);
@@ -248,7 +249,7 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
                 if (client_flush(client) < 0) {
                         client_drop(client);
                 } else if (client->out.length &&
-                           ev_now(loop) - client->stuck_since > ANNOUNCE_SILENCE_MS / 1e3) {
+                           clock_monotonic_ms() - client->stuck_since_ms > ANNOUNCE_SILENCE_MS) {
                         log_warning(MODULE, "announcer dropped: it does not read", LOG_INT("fd", client->fd));
                         client_drop(client);
                 }

@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "base/wall_clock.h"
+#include "base/clock.h"
 #include "core/leader.h"
 #include "io/kube_call.h"
 
@@ -35,15 +35,6 @@ struct elector {
         struct log_rate rate;
 };
 
-static int64_t now_ms(const struct elector *e)
-{
-        struct timespec now;
-
-        (void)e;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void tell(struct elector *e)
 {
         bool leading = elector_is_leading(e);
@@ -70,7 +61,7 @@ static void try_again(struct elector *e)
 
 static void complain(struct elector *e, const char *verb, const struct error *error)
 {
-        if (log_rate_allow(&e->rate, now_ms(e), 30000))
+        if (log_rate_allow(&e->rate, clock_monotonic_ms(), 30000))
                 log_warning(MODULE, "cannot use the Lease", LOG_TEXT("verb", verb),
                             LOG_TEXT("lease", e->name), LOG_TEXT("namespace", e->namespace),
                             LOG_TEXT("error", error->what));
@@ -101,7 +92,9 @@ static void on_written(void *userdata, const struct kube_answer *answer)
                 leader_wrote(&e->leader, e->sent_ms);
                 ev_timer_stop(e->loop, &e->deadline);
                 ev_timer_set(&e->deadline,
-                             (double)(e->sent_ms + LEADER_RENEW_DEADLINE_MS - now_ms(e)) / 1e3 + 0.001, 0.0);
+                             (double)(e->sent_ms + LEADER_RENEW_DEADLINE_MS - clock_monotonic_ms()) / 1e3 +
+                                 0.001,
+                             0.0);
                 ev_timer_start(e->loop, &e->deadline);
         } else if (answer->status == 409) {
                 leader_lost(&e->leader); /* somebody was quicker */
@@ -116,11 +109,11 @@ static void write_lease(struct elector *e, const char *identity, kube_call_fn *d
 {
         _cleanup_json_ json_t *body = NULL;
         struct error error = {0};
-        char now[WALL_CLOCK_SIZE];
+        char now[CLOCK_MICRO_TIME_SIZE];
 
-        wall_clock_micro(now);
+        clock_micro_time(now);
         body = lease_encode(e->name, e->namespace, identity, e->exists ? &e->lease : NULL, now);
-        e->sent_ms = now_ms(e);
+        e->sent_ms = clock_monotonic_ms();
         if (!body || kube_call_start(e->client, e->exists ? HTTP_PUT : HTTP_POST,
                                      e->exists ? e->url.text : e->collection.text, body, NULL, done, e,
                                      &e->call, &error) < 0)
@@ -155,7 +148,7 @@ static void on_read(void *userdata, const struct kube_answer *answer)
         if (e->resigned)
                 return;
         if (take_lease(e, answer) == 0 &&
-            leader_saw(&e->leader, e->exists ? &e->lease : NULL, now_ms(e)) == LEADER_WRITE) {
+            leader_saw(&e->leader, e->exists ? &e->lease : NULL, clock_monotonic_ms()) == LEADER_WRITE) {
                 write_lease(e, e->identity, on_written);
                 return;
         }
@@ -220,7 +213,7 @@ int elector_new(struct ev_loop *loop, struct http_client *client, const char *se
 
 bool elector_is_leading(const struct elector *e)
 {
-        return !e->resigned && leader_is_leading(&e->leader, now_ms(e));
+        return !e->resigned && leader_is_leading(&e->leader, clock_monotonic_ms());
 }
 
 /* The answer is of no interest: the Lease ends by itself. */

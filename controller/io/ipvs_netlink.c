@@ -90,13 +90,13 @@ static int on_family(const struct nlmsghdr *message, void *userdata)
         return MNL_CB_OK;
 }
 
-int ipvs_netlink_open(struct ipvs_netlink *ipvs)
+int ipvs_netlink_open(struct ipvs_netlink *ipvs, struct ipvs_counts *counts)
 {
         _Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
         struct nlmsghdr *message = begin_message(buffer, GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY, 1);
         int r;
 
-        *ipvs = (struct ipvs_netlink){0};
+        *ipvs = (struct ipvs_netlink){.counts = counts};
         r = netlink_socket_open(&ipvs->socket, NETLINK_GENERIC);
         if (r < 0)
                 return r;
@@ -112,6 +112,14 @@ int ipvs_netlink_open(struct ipvs_netlink *ipvs)
 void ipvs_netlink_close(struct ipvs_netlink *ipvs)
 {
         netlink_socket_close(&ipvs->socket);
+}
+
+static void count(const struct ipvs_netlink *ipvs, enum ipvs_operation operation, bool done)
+{
+        if (ipvs->counts && done)
+                ipvs->counts->done[operation]++;
+        else if (ipvs->counts)
+                ipvs->counts->failed[operation]++;
 }
 
 /* ---- virtual servers */
@@ -224,6 +232,7 @@ int ipvs_netlink_read(struct ipvs_netlink *ipvs, struct ipvs_table *out)
                     &ipvs->socket,
                     begin_request(ipvs, buffer, NLM_F_DUMP, IPVS_CMD_GET_DEST, &table.virtuals[i]), on_real,
                     &(struct table_dump){&table, i});
+        count(ipvs, IPVS_OPERATION_READ, r == 0);
         if (r < 0)
                 return r;
         ipvs_table_sort(&table);
@@ -232,10 +241,10 @@ int ipvs_netlink_read(struct ipvs_netlink *ipvs, struct ipvs_table *out)
         return 0;
 }
 
-int ipvs_netlink_load(struct ipvs_table *out, struct error *error)
+int ipvs_netlink_load(struct ipvs_counts *counts, struct ipvs_table *out, struct error *error)
 {
         struct ipvs_netlink ipvs;
-        int r = ipvs_netlink_open(&ipvs);
+        int r = ipvs_netlink_open(&ipvs, counts);
 
         if (r == 0) {
                 r = ipvs_netlink_read(&ipvs, out);
@@ -327,18 +336,29 @@ const struct ipvs_dest *ipvs_dests_find(const struct ipvs_dests *dests, const st
                    : NULL;
 }
 
+static enum ipvs_operation operation_of(uint8_t command)
+{
+        if (command == IPVS_CMD_NEW_DEST)
+                return IPVS_OPERATION_ADD;
+        return command == IPVS_CMD_DEL_DEST ? IPVS_OPERATION_REMOVE : IPVS_OPERATION_CHANGE;
+}
+
 int ipvs_netlink_change(struct ipvs_netlink *ipvs, const struct ipvs_virtual *key, uint8_t command,
                         const struct ipvs_dest *dest, uint32_t weight)
 {
         _Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
         struct nlmsghdr *message = begin_request(ipvs, buffer, NLM_F_ACK, command, key);
         struct nlattr *nest = mnl_attr_nest_start(message, IPVS_CMD_ATTR_DEST);
+        int r;
 
         memcpy(mnl_nlmsg_get_payload_tail(message), dest->attributes, dest->length);
         message->nlmsg_len += (uint32_t)dest->length;
         mnl_attr_put_u32(message, IPVS_DEST_ATTR_WEIGHT, weight);
         mnl_attr_nest_end(message, nest);
-        return netlink_socket_talk(&ipvs->socket, message, NULL, NULL);
+        r = netlink_socket_talk(&ipvs->socket, message, NULL, NULL);
+        /* What is so already has been done by keepalived. */
+        count(ipvs, operation_of(command), r == 0 || r == -EEXIST || r == -ENOENT);
+        return r;
 }
 
 /* What keepalived says of one. */

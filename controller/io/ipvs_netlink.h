@@ -14,12 +14,13 @@
 
 struct ipvs_netlink {
         struct netlink_socket socket;
-        uint16_t family; /* of generic netlink */
+        uint16_t family;            /* of generic netlink */
+        struct ipvs_counts *counts; /* NULL: nobody counts */
 };
 
-/* In the calling thread's network namespace. 0, -ENOENT if the kernel has no IPVS (yet), or another negative
- * errno. */
-int ipvs_netlink_open(struct ipvs_netlink *ipvs);
+/* In the calling thread's network namespace. `counts` (NULL is fine) is borrowed: what is done is counted
+ * there. 0, -ENOENT if the kernel has no IPVS (yet), or another negative errno. */
+int ipvs_netlink_open(struct ipvs_netlink *ipvs, struct ipvs_counts *counts);
 /* Also of one that is all zero. */
 void ipvs_netlink_close(struct ipvs_netlink *ipvs);
 
@@ -28,7 +29,7 @@ void ipvs_netlink_close(struct ipvs_netlink *ipvs);
 int ipvs_netlink_read(struct ipvs_netlink *ipvs, struct ipvs_table *out);
 
 /* The same, with a socket of its own. 0, or a negative errno with *error set. */
-int ipvs_netlink_load(struct ipvs_table *out, struct error *error);
+int ipvs_netlink_load(struct ipvs_counts *counts, struct ipvs_table *out, struct error *error);
 
 #define IPVS_DEST_KEPT_SIZE 128
 

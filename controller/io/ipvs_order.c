@@ -17,12 +17,12 @@ static void hang_up(struct conversation *talk)
         ipvs_dests_clear(&talk->dests);
 }
 
-static int call(struct conversation *talk, const struct ipvs_virtual *virtual)
+static int call(struct conversation *talk, const struct ipvs_virtual *virtual, struct ipvs_counts *counts)
 {
         int r;
 
         *talk = (struct conversation){.virtual = virtual};
-        r = ipvs_netlink_open(&talk->ipvs);
+        r = ipvs_netlink_open(&talk->ipvs, counts);
         if (r == 0)
                 r = ipvs_netlink_read_dests(&talk->ipvs, virtual, &talk->dests);
         if (r < 0)
@@ -54,10 +54,11 @@ static int move(struct conversation *talk, const struct ipvs_dest *dest)
         return r;
 }
 
-int ipvs_order_move(const struct ipvs_virtual *virtual, size_t first, size_t count)
+int ipvs_order_move(const struct ipvs_virtual *virtual, size_t first, size_t count,
+                    struct ipvs_counts *counts)
 {
         struct conversation talk;
-        int r = call(&talk, virtual), moved = 0;
+        int r = call(&talk, virtual, counts), moved = 0;
 
         if (r < 0)
                 return r;
@@ -74,10 +75,10 @@ int ipvs_order_move(const struct ipvs_virtual *virtual, size_t first, size_t cou
         return r < 0 ? r : moved;
 }
 
-int ipvs_order_teach(const struct ipvs_virtual *virtual)
+int ipvs_order_teach(const struct ipvs_virtual *virtual, struct ipvs_counts *counts)
 {
         struct conversation talk;
-        int r = call(&talk, virtual);
+        int r = call(&talk, virtual, counts);
 
         if (r < 0)
                 return r;

@@ -14,10 +14,11 @@
 
 /* Takes out and in again the real servers virtual->reals[first] to [first + count - 1], with all that the
  * kernel knows of them; count may be too large. One that has weight 0 is given a weight before, as in
- * ipvs_order_teach. Returns how many were moved, or a negative errno. */
-int ipvs_order_move(const struct ipvs_virtual *virtual, size_t first, size_t count);
+ * ipvs_order_teach. `counts` as of ipvs_netlink_open. Returns how many were moved, or a negative errno. */
+int ipvs_order_move(const struct ipvs_virtual *virtual, size_t first, size_t count,
+                    struct ipvs_counts *counts);
 
 /* A real server keeps its slots of mh's table when its weight becomes 0, but one that is added with weight 0
  * never gets any: a pod that starts while one drains would have another table than those that ran before.
  * This gives each of weight 0 a weight for a moment. 0 or a negative errno. */
-int ipvs_order_teach(const struct ipvs_virtual *virtual);
+int ipvs_order_teach(const struct ipvs_virtual *virtual, struct ipvs_counts *counts);

@@ -1,5 +1,6 @@
 #include "io/keepalived.h"
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "core/backoff.h"
@@ -20,10 +21,10 @@
 
 #define VALIDATE_TIMEOUT_S 30.0 /* 10,000 real servers take it about 1 s */
 #define STOP_TIMEOUT_S 3.0
-#define RESTART_MIN_MS                                                                                 \
-        500           /* the routers hear of it; until then what it left in the kernel goes on serving \
-                       */
-#define STABLE_S 10.0 /* having run that long, it is not in a crash loop */
+#define RESTART_MIN_MS                                                                                   \
+        500             /* the routers hear of it; until then what it left in the kernel goes on serving \
+                         */
+#define STABLE_MS 10000 /* having run that long, it is not in a crash loop */
 
 struct keepalived {
         struct ev_loop *loop;
@@ -39,7 +40,7 @@ struct keepalived {
         ev_timer restart;
         ev_timer stop_timeout;
         struct backoff backoff;
-        ev_tstamp started_at;
+        int64_t started_ms;
         struct keepalived_stats stats;
         bool configured; /* there is an accepted configuration to run with */
         bool stopping;
@@ -69,7 +70,7 @@ static void start(struct keepalived *k)
                 ev_timer_start(k->loop, &k->restart);
                 return;
         }
-        k->started_at = ev_now(k->loop);
+        k->started_ms = clock_monotonic_ms();
         k->stats.starts++;
         log_info("keepalived", "started", LOG_INT("pid", k->daemon.pid));
         k->listener.running(k->listener.userdata, true);
@@ -91,7 +92,7 @@ static void on_daemon_exit(struct process *process, int status)
         process_kill_group(process->child.rpid); /* its checker process may have outlived it */
         ev_timer_stop(k->loop, &k->stop_timeout);
         if (!k->stopping) {
-                if (ev_now(k->loop) - k->started_at > STABLE_S)
+                if (clock_monotonic_ms() - k->started_ms > STABLE_MS)
                         backoff_reset(&k->backoff);
                 (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
                 delay_ms = backoff_next(&k->backoff, random, 0);

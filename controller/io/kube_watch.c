@@ -1,5 +1,6 @@
 #include "io/kube_watch.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/kube_list.h"
 #include "core/kube_meta.h"
@@ -8,7 +9,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #define MODULE "kube_watch"
 #define PAGE_SIZE_DEFAULT 500
@@ -44,14 +44,6 @@ struct kube_watch {
 
 static void request(struct kube_watch *watch);
 
-static int64_t now_ms(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static const char *verb(enum watch_request request)
 {
         return request == WATCH_REQUEST_WATCH ? "watch" : "list";
@@ -68,7 +60,7 @@ static void note_bad(void *userdata, enum kube_kind kind, const char *namespace,
         (void)namespace;
         (void)name;
         watch->stats.bad_objects++;
-        if (log_rate_allow(&watch->bad_complaints, now_ms(), 1000))
+        if (log_rate_allow(&watch->bad_complaints, clock_monotonic_ms(), 1000))
                 log_warning(MODULE, "bad object; its last good version stays", LOG_ERROR_FIELDS(error));
 }
 
@@ -88,7 +80,7 @@ static void complain(struct kube_watch *watch, enum watch_request failed, const 
         else if (next->reason == WATCH_REASON_FORBIDDEN)
                 level = LOG_LEVEL_ERROR;
         if (level <= LOG_LEVEL_WARNING) {
-                if (!log_rate_allow(&watch->complaints, now_ms(), COMPLAIN_PERIOD_MS) && !is_new)
+                if (!log_rate_allow(&watch->complaints, clock_monotonic_ms(), COMPLAIN_PERIOD_MS) && !is_new)
                         return;
                 watch->complaint = next->reason;
         }
@@ -125,7 +117,7 @@ static void publish(struct kube_watch *watch)
                 LOG_INT("objects", objects->count), LOG_INT("bad", bad->count),
                 LOG_TEXT("resource_version", watch->list.resource_version));
         memcpy(watch->resource_version, watch->list.resource_version, sizeof(watch->resource_version));
-        watch->stats.last_list_ms = now_ms();
+        watch->stats.last_list_ms = clock_monotonic_ms();
         watch->listener.replace(watch->listener.userdata, watch->options.kind, objects, bad);
         kube_list_clear(&watch->list);
         ev_timer_stop(watch->loop, &watch->relist);
@@ -146,7 +138,7 @@ static void request_ended(struct kube_watch *watch, const char *what)
         enum watch_request ended = watch->state.request;
         struct watch_next next;
 
-        watch->end.lived_ms = now_ms() - watch->started_ms;
+        watch->end.lived_ms = clock_monotonic_ms() - watch->started_ms;
         next = watch_state_ended(&watch->state, &watch->end, arc4random());
         complain(watch, ended, &next, what);
         if (next.forget_token)
@@ -198,7 +190,7 @@ static void on_done(void *userdata, const struct http_result *result)
         watch->end.retry_after_ms = result->retry_after_ms;
         if (result->status) {
                 watch->stats.last_status = result->status;
-                watch->stats.last_contact_ms = now_ms();
+                watch->stats.last_contact_ms = clock_monotonic_ms();
         }
         if (result->status >= 200 && result->status <= 299 && result->complete) {
                 if (watch->state.request != WATCH_REQUEST_WATCH) {
@@ -226,7 +218,7 @@ static int on_page_data(void *userdata, const char *data, size_t length)
 
         int r;
 
-        watch->stats.last_contact_ms = now_ms();
+        watch->stats.last_contact_ms = clock_monotonic_ms();
         r = kube_list_feed(&watch->list, watch->options.kind, data, length, note_bad, watch, &watch->error);
         watch->end.malformed = r < 0;
         return r;
@@ -305,7 +297,7 @@ static int on_watch_data(void *userdata, const char *data, size_t length)
         struct kube_watch *watch = userdata;
         int r;
 
-        watch->stats.last_contact_ms = now_ms();
+        watch->stats.last_contact_ms = clock_monotonic_ms();
         watch->stats.watching = true;
         stop_complaining(watch);
         r = kube_stream_feed(&watch->stream, data, length, on_event, watch, &watch->error);
@@ -346,7 +338,7 @@ static void request(struct kube_watch *watch)
         struct http_request http = {.method = HTTP_GET};
 
         ev_timer_stop(watch->loop, &watch->retry);
-        watch->started_ms = now_ms();
+        watch->started_ms = clock_monotonic_ms();
         watch->end = (struct watch_end){.retry_after_ms = -1};
         watch->error = (struct error){{0}, {0}};
         kube_stream_clear(&watch->stream);

@@ -1,5 +1,6 @@
 #include "io/objects_dir.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/objects_file.h"
 
@@ -8,7 +9,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <time.h>
 
 #define MODULE "objects_dir"
 #define QUIET_DEFAULT_MS 50
@@ -26,7 +26,7 @@ struct objects_dir {
         ev_io events;
         ev_timer quiet;
         ev_timer look;
-        double noisy_since;         /* ev_now of the first event not yet acted upon; 0: none */
+        int64_t noisy_since_ms;     /* monotonic, of the first event not yet acted upon; 0: none */
         bool told;                  /* the listener has heard of a first complete state */
         bool unreadable;            /* and that has been logged */
         struct objects_file *files; /* sorted by name */
@@ -105,22 +105,20 @@ static void free_entries(struct dirent **entries, int count)
 /* Whether somebody wrote to the file a moment ago and may go on. A time in the future is a clock's fault. */
 static bool is_unsettled(const struct objects_dir *dir, const struct stat *status)
 {
-        struct timespec now;
-        double age;
+        int64_t written_ms = (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
+        int64_t age_ms = clock_unix_ms() - written_ms;
 
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        age = (double)(now.tv_sec - status->st_mtim.tv_sec) +
-              (double)(now.tv_nsec - status->st_mtim.tv_nsec) / 1e9;
-        return age >= 0 && age < dir->quiet_s;
+        return age_ms >= 0 && (double)age_ms / 1000 < dir->quiet_s;
 }
 
 static void schedule_scan(struct objects_dir *dir)
 {
-        double now = ev_now(dir->loop);
+        int64_t now_ms = clock_monotonic_ms();
 
-        if (dir->noisy_since == 0)
-                dir->noisy_since = now;
-        else if (ev_is_active(&dir->quiet) && now - dir->noisy_since > QUIET_ROUNDS_MAX * dir->quiet_s)
+        if (dir->noisy_since_ms == 0)
+                dir->noisy_since_ms = now_ms;
+        else if (ev_is_active(&dir->quiet) &&
+                 (double)(now_ms - dir->noisy_since_ms) / 1000 > QUIET_ROUNDS_MAX * dir->quiet_s)
                 return;
         ev_timer_again(dir->loop, &dir->quiet);
 }
@@ -280,7 +278,7 @@ static void on_quiet(struct ev_loop *loop, ev_timer *watcher, int revents)
 
         (void)revents;
         ev_timer_stop(loop, watcher);
-        dir->noisy_since = 0;
+        dir->noisy_since_ms = 0;
         look_again(dir);
 }
 

@@ -1,5 +1,6 @@
 #include "io/source_filter.h"
 
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "io/process.h"
@@ -97,7 +98,7 @@ static void fail(struct twin *twin, const struct error *error)
         struct ev_loop *loop = twin->filter->loop;
 
         twin->failed = true;
-        if (log_rate_allow(&twin->rate, (int64_t)(ev_now(loop) * 1000), COMPLAINT_PERIOD_MS))
+        if (log_rate_allow(&twin->rate, clock_monotonic_ms(), COMPLAINT_PERIOD_MS))
                 log_error("source-ranges", "cannot be put in force; the VIPs concerned are not served",
                           LOG_ERROR_FIELDS(error));
         ev_timer_stop(loop, &twin->retry);

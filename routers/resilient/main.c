@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/clock.h"
 #include "resilient/mirror.h"
 #include "resilient/options.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 
 #define QUIET_MS 20     /* a round begins when nothing has changed for so long, */
 #define PATIENCE_MS 100 /* or when changes have gone on for so long */
@@ -19,28 +19,20 @@ enum {
         EXIT_USAGE = 2,
 };
 
-static int64_t now_ms(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Returns the signal that ended it, or a negative errno. */
 static int follow(struct mirror *mirror, int signals)
 {
         struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
                                {.fd = netlink_fd(mirror->netlink), .events = POLLIN}};
-        int64_t next = now_ms(), dirty_since = -1;
+        int64_t next = clock_monotonic_ms(), dirty_since = -1;
         struct signalfd_siginfo signal;
 
         for (;;) {
-                int64_t wait = next - now_ms();
+                int64_t wait = next - clock_monotonic_ms();
 
                 if (wait <= 0) {
                         dirty_since = -1;
-                        mirror_update(mirror, now_ms(), &next);
+                        mirror_update(mirror, clock_monotonic_ms(), &next);
                         continue;
                 }
                 if (poll(fds, 2, (int)wait) < 0 && errno != EINTR)
@@ -48,7 +40,7 @@ static int follow(struct mirror *mirror, int signals)
                 if (read(signals, &signal, sizeof(signal)) == sizeof(signal))
                         return (int)signal.ssi_signo;
                 if (netlink_changed(mirror->netlink)) {
-                        int64_t now = now_ms();
+                        int64_t now = clock_monotonic_ms();
 
                         if (dirty_since < 0)
                                 dirty_since = now;

@@ -13,10 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_ASSERT(line);
         memset(&parsed, 'x', sizeof(parsed));
         if (notify_line_parse(line, &parsed) == 0) {
-                FUZZ_ASSERT(memchr(parsed.real, '\0', sizeof(parsed.real)));
-                FUZZ_ASSERT(memchr(parsed.virtual, '\0', sizeof(parsed.virtual)));
-                FUZZ_ASSERT(parsed.real_server == (parsed.real[0] != '\0'));
-                FUZZ_ASSERT(parsed.virtual[0] && strstr(line, parsed.virtual));
+                FUZZ_ASSERT(memchr(parsed.real.text, '\0', sizeof(parsed.real.text)));
+                FUZZ_ASSERT(memchr(parsed.virtual.text, '\0', sizeof(parsed.virtual.text)));
+                FUZZ_ASSERT(parsed.real_server == (parsed.real.text[0] != '\0'));
+                FUZZ_ASSERT(parsed.virtual.text[0] && strstr(line, parsed.virtual.text));
         }
         free(line);
         return 0;

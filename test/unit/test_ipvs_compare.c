@@ -1,5 +1,5 @@
 /* Whether the kernel holds what was planned: ipvs_table_compare. */
-#include "core/ipvs_table.h"
+#include "core/ipvs_compare.h"
 
 #include "planning.h"
 #include "unit.h"
@@ -232,9 +232,50 @@ static void empty_plan_matches_an_empty_table_only(void **state)
         assert_int_equal(ipvs_table_compare(&left_over, plan, states, NULL), 2);
 }
 
+static void virtual_server_that_was_there_and_is_planned_is_lacking(void **state)
+{
+        _cleanup_plan_ struct plan *plan = plan_of(SITE, objects, PLAN_ADDRESSES_ALLOCATE);
+        _cleanup_ipvs_table_ struct ipvs_table all = {0}, none = {0}, first = {0}, foreign = {0};
+        struct error error = {0};
+
+        (void)state;
+        assert_int_equal(ipvs_table_parse(ALL, &all, &error), 0);
+        assert_int_equal(ipvs_table_parse(HEADER, &none, &error), 0);
+        assert_int_equal(ipvs_table_parse(HEADER WEB REAL1, &first, &error), 0);
+        assert_int_equal(ipvs_table_parse(ALL "TCP  0A0A0A0A:0050 rr \n", &foreign, &error), 0);
+        assert_true(ipvs_table_lacks(&first, &all, plan));
+        assert_true(ipvs_table_lacks(&none, &all, plan));
+        assert_false(ipvs_table_lacks(&all, &all, plan));
+        assert_false(ipvs_table_lacks(&all, &first, plan));
+        assert_false(ipvs_table_lacks(&first, &none, plan));
+        assert_false(ipvs_table_lacks(&all, &foreign, plan)); /* it is not planned */
+}
+
+static void idle_real_server_that_was_not_there_is_new_where_the_scheduler_is_mh(void **state)
+{
+        static const char mh[] = HEADER "TCP  0A010101:0050 mh \n" REAL1, rr[] = HEADER WEB REAL1,
+                          mh_idle[] = HEADER "TCP  0A010101:0050 mh \n" REAL1 REAL3,
+                          rr_idle[] = HEADER WEB REAL1 REAL3;
+        _cleanup_ipvs_table_ struct ipvs_table before = {0}, after = {0}, other = {0}, other_after = {0};
+        struct error error = {0};
+
+        (void)state;
+        assert_int_equal(ipvs_table_parse(mh, &before, &error), 0);
+        assert_int_equal(ipvs_table_parse(mh_idle, &after, &error), 0);
+        assert_int_equal(ipvs_table_parse(rr, &other, &error), 0);
+        assert_int_equal(ipvs_table_parse(rr_idle, &other_after, &error), 0);
+        assert_true(ipvs_table_has_new_idle(&after, &before));
+        assert_true(ipvs_table_has_new_idle(&after, &(struct ipvs_table){0}));
+        assert_false(ipvs_table_has_new_idle(&after, &after));
+        assert_false(ipvs_table_has_new_idle(&before, &after));
+        assert_false(ipvs_table_has_new_idle(&other_after, &other));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+            cmocka_unit_test(virtual_server_that_was_there_and_is_planned_is_lacking),
+            cmocka_unit_test(idle_real_server_that_was_not_there_is_new_where_the_scheduler_is_mh),
             cmocka_unit_test(table_as_planned_has_no_difference),
             cmocka_unit_test(server_taken_out_by_its_check_is_no_difference),
             cmocka_unit_test(server_without_weight_is_down_where_the_scheduler_is_mh),

@@ -8,9 +8,13 @@
 
 static const struct metrics_histogram no_reconcile;
 static const struct routes no_routes;
+static const struct ipvs_counts no_counts;
 
-static const struct metrics empty = {
-    .version = "0.1.0", .started_ms = 1700000000250, .reconcile = &no_reconcile, .routes = &no_routes};
+static const struct metrics empty = {.version = "0.1.0",
+                                     .started_ms = 1700000000250,
+                                     .reconcile = &no_reconcile,
+                                     .ipvs_counts = &no_counts,
+                                     .routes = &no_routes};
 
 static void expect_line(const struct metrics *metrics, const char *line)
 {
@@ -119,31 +123,88 @@ static void api_is_told_by_resource_reason_and_code(void **state)
         expect_no(&metrics, "reason=\"progress\"");
 }
 
-static void real_servers_of_all_vips_of_a_service_add_up(void **state)
+#define TABLE                                           \
+        "IP Virtual Server version 1.2.1 (size=4096)\n" \
+        "Prot LocalAddress:Port Scheduler Flags\n"      \
+        "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
+
+static void table_of(const char *text, struct ipvs_table *out)
 {
-        _cleanup_plan_ struct plan *plan = plan_of(SITE,
-                                                   PLAIN("api") SLICE("api-1", "api", READY("172.16.2.1"))
-                                                       WITH_SPEC("web", ", ipFamilies: [IPv4, IPv6]")
-                                                           SLICE("web-1", "web", READY("172.16.1.1")),
-                                                   PLAN_ADDRESSES_ALLOCATE);
-        struct ipvs_vip_state states[3] = {{0}};
+        struct error error = {0};
+
+        assert_int_equal(ipvs_table_parse(text, out, &error), 0);
+}
+
+static void real_servers_of_all_virtual_servers_of_a_service_add_up(void **state)
+{
+        _cleanup_plan_ struct plan *plan =
+            plan_of(SITE,
+                    SERVICE("web", "", ", ports: [{name: a, port: 80}, {name: b, port: 81}]", "")
+                        SLICE_OF("IPv4", "web-1", "web", "{name: a, port: 80}, {name: b, port: 81}",
+                                 READY("172.16.1.1") READY("172.16.1.2") DRAINING("172.16.1.3")),
+                    PLAN_ADDRESSES_ALLOCATE);
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
         struct metrics metrics = empty;
 
         (void)state;
-        assert_int_equal(plan->n_vips, 3);
-        for (size_t i = 0; i < plan->n_vips; i++)
-                if (strcmp(plan->services[plan->vips[i].service].name, "shop/web") == 0)
-                        states[i] = (struct ipvs_vip_state){.up = 2, .draining = 1};
-                else
-                        states[i].down = 5;
+        table_of(TABLE "TCP  0A010101:0050 rr \n"
+                       "  -> AC100101:0050      Masq    1      5          0         \n"
+                       "  -> AC100103:0050      Masq    0      5          0         \n"
+                       "TCP  0A010101:0051 rr \n"
+                       "  -> AC100101:0051      Masq    1      5          0         \n"
+                       "  -> AC100102:0051      Masq    1      5          0         \n"
+                       "  -> AC100103:0051      Masq    0      5          0         \n",
+                 &table);
         metrics.plan = plan;
-        metrics.states = states;
-        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"api\",state=\"up\"} 0\n"
-                              "coracle_real_servers{namespace=\"shop\",service=\"web\",state=\"up\"} 4");
+        expect_no(&metrics, "coracle_real_servers");
+        metrics.table = &table;
+        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"web\",state=\"up\"} 3");
         expect_line(&metrics,
                     "coracle_real_servers{namespace=\"shop\",service=\"web\",state=\"draining\"} 2");
-        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"api\",state=\"down\"} 5");
+        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"web\",state=\"down\"} 1");
         expect_line(&metrics, "coracle_virtual_servers 2");
+}
+
+#define SHARED(name, port)                                                              \
+        SERVICE(name, ANNOTATIONS("coracle.lb/share: k, coracle.lb/address: 10.1.1.5"), \
+                ", ports: [{port: " port "}]", "")
+
+static void real_servers_behind_a_shared_address_count_for_their_own_service(void **state)
+{
+        _cleanup_plan_ struct plan *plan =
+            plan_of(SITE,
+                    SHARED("a", "80") SLICE("a-1", "a", READY("172.16.1.1")) SHARED("b", "81")
+                        SLICE("b-1", "b", READY("172.16.1.2")),
+                    PLAN_ADDRESSES_ALLOCATE);
+        _cleanup_ipvs_table_ struct ipvs_table table = {0};
+        struct metrics metrics = empty;
+
+        (void)state;
+        assert_int_equal(plan->n_vips, 1);
+        table_of(TABLE "TCP  0A010105:0050 rr \n"
+                       "  -> AC100101:1F90      Masq    1      5          0         \n"
+                       "TCP  0A010105:0051 rr \n",
+                 &table);
+        metrics.plan = plan;
+        metrics.table = &table;
+        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"a\",state=\"up\"} 1\n"
+                              "coracle_real_servers{namespace=\"shop\",service=\"b\",state=\"up\"} 0");
+        expect_line(&metrics, "coracle_real_servers{namespace=\"shop\",service=\"a\",state=\"down\"} 0\n"
+                              "coracle_real_servers{namespace=\"shop\",service=\"b\",state=\"down\"} 1");
+}
+
+static void what_is_asked_of_the_kernel_is_counted_by_its_outcome(void **state)
+{
+        const struct ipvs_counts counts = {.done = {[IPVS_OPERATION_READ] = 7, [IPVS_OPERATION_ADD] = 2},
+                                           .failed = {[IPVS_OPERATION_CHANGE] = 1}};
+        struct metrics metrics = empty;
+
+        (void)state;
+        metrics.ipvs_counts = &counts;
+        expect_line(&metrics, "coracle_kernel_operations_total{operation=\"read\",outcome=\"done\"} 7");
+        expect_line(&metrics, "coracle_kernel_operations_total{operation=\"add\",outcome=\"done\"} 2");
+        expect_line(&metrics, "coracle_kernel_operations_total{operation=\"change\",outcome=\"failed\"} 1");
+        expect_line(&metrics, "coracle_kernel_operations_total{operation=\"remove\",outcome=\"failed\"} 0");
 }
 
 static void tunnels_without_an_answer_are_told_if_they_are_probed(void **state)
@@ -221,7 +282,9 @@ int main(void)
             cmocka_unit_test(every_sample_follows_its_help_and_type),
             cmocka_unit_test(durations_fall_into_cumulative_buckets),
             cmocka_unit_test(api_is_told_by_resource_reason_and_code),
-            cmocka_unit_test(real_servers_of_all_vips_of_a_service_add_up),
+            cmocka_unit_test(real_servers_of_all_virtual_servers_of_a_service_add_up),
+            cmocka_unit_test(real_servers_behind_a_shared_address_count_for_their_own_service),
+            cmocka_unit_test(what_is_asked_of_the_kernel_is_counted_by_its_outcome),
             cmocka_unit_test(tunnels_without_an_answer_are_told_if_they_are_probed),
             cmocka_unit_test(routes_are_counted_by_what_keeps_them),
             cmocka_unit_test(vip_that_is_withheld_is_named_with_its_reason),

@@ -3,6 +3,7 @@
 #include "app/problems.h"
 #include "base/log.h"
 #include "core/keepalived_report.h"
+#include "core/refusals.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 struct candidate {
         struct plan *plan; /* NULL: none is on its way */
         struct ipvs_config config;
-        bool *refused;     /* per virtual server */
+        bool *blamed;      /* per virtual server, by keepalived */
         size_t n_problems; /* the plan's own, before rendering added to them */
 };
 
@@ -26,6 +27,7 @@ struct applier {
         struct plan *plan;          /* applied */
         struct ipvs_config running; /* what keepalived has */
         struct candidate candidate;
+        struct refusals refusals;
         struct plan *waiting;
         ev_timer retry;
         unsigned long failures;
@@ -35,7 +37,7 @@ static void candidate_clear(struct candidate *candidate)
 {
         plan_free(candidate->plan);
         ipvs_config_clear(&candidate->config);
-        free(candidate->refused);
+        free(candidate->blamed);
         *candidate = (struct candidate){0};
 }
 
@@ -70,6 +72,7 @@ static void adopt(struct applier *applier, bool reloaded)
         applier->running = candidate->config;
         candidate->config = (struct ipvs_config){0};
         candidate_clear(candidate);
+        refusals_end(&applier->refusals);
         ahead_follow(applier->ahead, applier->plan, &applier->running, true);
         problems_log_new(before, applier->plan);
         applier->listener.applied(applier->listener.userdata, reloaded);
@@ -92,7 +95,8 @@ static void try_candidate(struct applier *applier)
             .templates = applier->templates,
             .notify_fifo = keepalived_fifo_path(applier->keepalived),
             .accepted = applier->plan ? &applier->running : NULL,
-            .refused = candidate->refused,
+            .applied = applier->plan,
+            .refusals = &applier->refusals,
         };
         struct error error = {0};
 
@@ -118,10 +122,11 @@ static void begin_next(struct applier *applier)
         if (candidate->plan || !applier->waiting)
                 return;
         ev_timer_stop(applier->loop, &applier->retry);
-        candidate->refused = calloc(applier->waiting->n_virtual_servers + 1, sizeof(*candidate->refused));
+        refusals_begin(&applier->refusals);
+        candidate->blamed = calloc(applier->waiting->n_virtual_servers + 1, sizeof(*candidate->blamed));
         candidate->plan = TAKE_PTR(applier->waiting);
         candidate->n_problems = candidate->plan->n_problems;
-        if (!candidate->refused) {
+        if (!candidate->blamed) {
                 struct error error = {0};
 
                 (void)error_oom(&error);
@@ -143,13 +148,17 @@ void applier_validated(struct applier *applier, bool accepted, const char *repor
                         adopt(applier, true);
                 return;
         }
-        /* Each round marks at least one more, so that this ends. */
-        if (keepalived_report_read(report, &candidate->config, candidate->plan, candidate->refused, &error)) {
-                log_warning("apply", "keepalived refuses a part; trying without", LOG_ERROR_FIELDS(&error));
-                try_candidate(applier);
+        /* Each round blames at least one more, so that this ends. */
+        if (!keepalived_report_read(report, &candidate->config, candidate->plan, candidate->blamed, &error)) {
+                fail(applier, &error);
                 return;
         }
-        fail(applier, &error);
+        log_warning("apply", "keepalived refuses a part; trying without", LOG_ERROR_FIELDS(&error));
+        applier->failures++;
+        if (refusals_add(&applier->refusals, &candidate->config, candidate->plan, candidate->blamed) < 0)
+                fail(applier, &error);
+        else
+                try_candidate(applier);
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -189,9 +198,14 @@ const struct plan *applier_plan(const struct applier *applier)
         return applier->plan;
 }
 
-const struct plan *applier_candidate(const struct applier *applier)
+struct served_plans applier_served(const struct applier *applier)
 {
-        return applier->candidate.plan;
+        return (struct served_plans){applier->plan, applier->candidate.plan, applier->waiting};
+}
+
+void applier_forget_refusals(struct applier *applier)
+{
+        refusals_clear(&applier->refusals);
 }
 
 unsigned long applier_failures(const struct applier *applier)
@@ -208,5 +222,6 @@ void applier_free(struct applier *applier)
         plan_free(applier->waiting);
         plan_free(applier->plan);
         ipvs_config_clear(&applier->running);
+        refusals_clear(&applier->refusals);
         free(applier);
 }

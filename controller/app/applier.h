@@ -8,6 +8,7 @@
 #pragma once
 
 #include "app/ahead.h"
+#include "core/source_rules.h"
 #include "io/keepalived.h"
 
 struct applier;
@@ -36,9 +37,12 @@ void applier_validated(struct applier *applier, bool accepted, const char *repor
  * the next `applied`. */
 const struct plan *applier_plan(const struct applier *applier);
 
-/* The plan that keepalived is being asked about, and will run with if it accepts; NULL if there is none.
- * Borrowed until the next call of an applier's function. */
-const struct plan *applier_candidate(const struct applier *applier);
+/* The same plan, the one that keepalived is being asked about, and the one that is next. Borrowed until the
+ * next call of an applier's function. */
+struct served_plans applier_served(const struct applier *applier);
+
+/* The templates are others: what keepalived has refused it may accept now. */
+void applier_forget_refusals(struct applier *applier);
 
 /* How often applying has failed, since the start. */
 unsigned long applier_failures(const struct applier *applier);

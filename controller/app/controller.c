@@ -276,6 +276,7 @@ static void on_sighup(struct ev_loop *loop, ev_signal *watcher, int revents)
                 return;
         }
         log_info("templates", "read again", LOG_INT("templates", c->templates.count));
+        applier_forget_refusals(c->applier);
         planner_mark(c->planner);
 }
 

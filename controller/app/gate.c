@@ -74,7 +74,7 @@ static void wait_for_expiry(struct gate *gate, int64_t now_ms)
 static void log_verdict(const struct gate *gate, enum fuse_verdict verdict, const struct fuse_count *count)
 {
         if (verdict == FUSE_BLOWS)
-                log_error("fuse", "too many real servers would go at once; the applied plan stays",
+                log_error("fuse", "too many real servers would go at once; what is served stays",
                           LOG_INT("removed", count->removed), LOG_INT("of", count->total),
                           LOG_INT("max_percent", gate->config->max_removal_percent),
                           LOG_INT("hold_ms", gate->config->max_removal_hold_ms));
@@ -86,10 +86,21 @@ static void log_verdict(const struct gate *gate, enum fuse_verdict verdict, cons
                             LOG_INT("removed", count->removed), LOG_INT("of", count->total));
 }
 
+/* What has passed last. */
+static const struct plan *newest(const struct gate *gate, const struct served_plans *served)
+{
+        if (guard_plan(gate->guard))
+                return guard_plan(gate->guard);
+        if (served->waiting)
+                return served->waiting;
+        return served->candidate ? served->candidate : served->running;
+}
+
 void gate_want(struct gate *gate, struct plan *plan)
 {
+        const struct served_plans served = applier_served(gate->applier);
         const struct fuse_input input = {
-            .applied = applier_plan(gate->applier),
+            .held = newest(gate, &served),
             .wanted = plan,
             .max_percent = gate->config->max_removal_percent,
             .hold_ms = gate->config->max_removal_hold_ms,
@@ -104,7 +115,7 @@ void gate_want(struct gate *gate, struct plan *plan)
                 plan_free(plan);
                 return;
         }
-        if (guard_want(gate->guard, plan, input.applied, applier_candidate(gate->applier)) < 0) {
+        if (guard_want(gate->guard, plan, &served) < 0) {
                 log_error("gate", "out of memory; who may connect stays as it is");
                 gate->listener.again(gate->listener.userdata);
         }

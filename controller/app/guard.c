@@ -15,8 +15,8 @@ static void pass_on(struct guard *guard)
         struct plan *plan = TAKE_PTR(guard->plan);
 
         for (size_t i = 0; i < plan->n_vips; i++)
-                if (!source_filter_guards(guard->filter, &plan->vips[i].addr))
-                        plan_withhold(plan, i);
+                plan->vips[i].unguarded = !source_filter_guards(guard->filter, &plan->vips[i].addr);
+        plan_compact(plan);
         guard->listener.guarded(guard->listener.userdata, plan);
 }
 
@@ -49,13 +49,12 @@ int guard_new(struct ev_loop *loop, const char *program, const char *run_dir,
         return 0;
 }
 
-int guard_want(struct guard *guard, struct plan *plan, const struct plan *running,
-               const struct plan *candidate)
+int guard_want(struct guard *guard, struct plan *plan, const struct served_plans *served)
 {
         struct source_rules v4 = {0}, v6 = {0};
 
-        if (source_rules_render(plan, running, candidate, AF_INET, &v4) < 0 ||
-            source_rules_render(plan, running, candidate, AF_INET6, &v6) < 0) {
+        if (source_rules_render(plan, served, AF_INET, &v4) < 0 ||
+            source_rules_render(plan, served, AF_INET6, &v6) < 0) {
                 source_rules_clear(&v4);
                 plan_free(plan);
                 return -ENOMEM;
@@ -68,6 +67,11 @@ int guard_want(struct guard *guard, struct plan *plan, const struct plan *runnin
         if (source_filter_is_settled(guard->filter))
                 pass_on(guard);
         return 0;
+}
+
+const struct plan *guard_plan(const struct guard *guard)
+{
+        return guard->plan;
 }
 
 bool guard_is_closing(const struct guard *guard)

@@ -20,10 +20,11 @@ int guard_new(struct ev_loop *loop, const char *program, const char *run_dir,
               const struct guard_listener *listener, struct guard **out, struct error *error);
 
 /* Takes the plan over, and passes it on at once if nothing has to be done first; of several that wait only
- * the newest is passed on. `running` is served until then, `candidate` may be; NULL: nothing. 0 or -ENOMEM:
- * the plan is dropped, and nothing has changed. */
-int guard_want(struct guard *guard, struct plan *plan, const struct plan *running,
-               const struct plan *candidate);
+ * the newest is passed on. 0 or -ENOMEM: the plan is dropped, and nothing has changed. */
+int guard_want(struct guard *guard, struct plan *plan, const struct served_plans *served);
+
+/* The plan that waits; NULL if none does. Borrowed until the next call. */
+const struct plan *guard_plan(const struct guard *guard);
 
 /* Whether something is kept closed that may be forgotten once the last plan runs: plan again then. */
 bool guard_is_closing(const struct guard *guard);

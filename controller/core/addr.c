@@ -83,6 +83,17 @@ bool addr_next(struct addr *addr)
         return false;
 }
 
+bool addr_is_unicast(const struct addr *addr)
+{
+        static const struct addr unspecified = {.family = AF_INET6},
+                                 loopback = {.family = AF_INET6, .bytes = {[15] = 1}};
+
+        if (addr->family == AF_INET)
+                return addr->bytes[0] != 0 && addr->bytes[0] != 127 && addr->bytes[0] < 224;
+        return addr->family == AF_INET6 && addr->bytes[0] != 0xff && !addr_equal(addr, &unspecified) &&
+               !addr_equal(addr, &loopback);
+}
+
 uint8_t addr_bits(const struct addr *addr)
 {
         return addr->family == AF_INET6 ? 128 : 32;

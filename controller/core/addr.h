@@ -39,6 +39,9 @@ static inline bool addr_equal(const struct addr *a, const struct addr *b)
 /* The address after this one. Returns false, and leaves it, if it was the family's last. */
 bool addr_next(struct addr *addr);
 
+/* Whether it can be that of one host: not unspecified, loopback, multicast, broadcast or reserved. */
+bool addr_is_unicast(const struct addr *addr);
+
 /* 32 or 128. */
 uint8_t addr_bits(const struct addr *addr);
 

@@ -20,12 +20,12 @@ static size_t count_removed(const struct virtual_server *vs, const struct virtua
         return removed;
 }
 
-static struct fuse_count count_plans(const struct plan *applied, const struct plan *wanted)
+static struct fuse_count count_plans(const struct plan *held, const struct plan *wanted)
 {
         struct fuse_count count = {0};
 
-        for (size_t i = 0; applied && i < applied->n_virtual_servers; i++) {
-                const struct virtual_server *vs = &applied->virtual_servers[i];
+        for (size_t i = 0; held && i < held->n_virtual_servers; i++) {
+                const struct virtual_server *vs = &held->virtual_servers[i];
 
                 for (size_t j = 0; j < vs->n_real_servers; j++)
                         count.total += vs->real_servers[j].weight > 0;
@@ -36,7 +36,7 @@ static struct fuse_count count_plans(const struct plan *applied, const struct pl
 
 enum fuse_verdict fuse_judge(struct fuse *fuse, const struct fuse_input *input, struct fuse_count *count)
 {
-        struct fuse_count seen = count_plans(input->applied, input->wanted);
+        struct fuse_count seen = count_plans(input->held, input->wanted);
         bool too_much = input->max_percent && seen.removed * 100 > seen.total * input->max_percent;
         bool was_blown = fuse->blown;
 

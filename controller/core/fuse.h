@@ -1,11 +1,11 @@
 /* Holds back a plan that takes too much away at once: for the day when the API says that all endpoints are
  * gone, and it is not true. Off unless the operator sets maxRemovalPercent.
  *
- * Counted are the real servers that take new connections (weight > 0), per virtual server. Those of the
- * applied plan that do not take any in the wanted one, because they, their service or their address are gone
- * or drain, are taken away; if they are more than max_percent of all, the fuse blows: the applied plan stays,
- * as a whole, so that nothing is half true. keepalived's health checks go on, and withdraw what is really
- * dead.
+ * Counted are the real servers that take new connections (weight > 0), per virtual server. Those of the last
+ * plan that has passed that do not take any in the wanted one, because they, their service or their address
+ * are gone or drain, are taken away; if they are more than max_percent of all, the fuse blows: the former
+ * plan stays, as a whole, so that nothing is half true. keepalived's health checks go on, and withdraw what
+ * is really dead.
  *
  * It is mended by itself as soon as the wanted plan takes less away, whether the objects came back or what is
  * wanted was built up again; or when it has been blown for hold_ms: then it was true, and the wanted plan
@@ -25,7 +25,7 @@ struct fuse {
 };
 
 struct fuse_input {
-        const struct plan *applied; /* NULL: none yet */
+        const struct plan *held; /* the last one that has passed; NULL: none yet */
         const struct plan *wanted;
         uint32_t max_percent; /* 0: off */
         int64_t hold_ms;

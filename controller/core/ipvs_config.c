@@ -1,5 +1,6 @@
 #include "core/ipvs_config.h"
 
+#include "core/refusals.h"
 #include "core/view.h"
 
 #include <errno.h>
@@ -120,7 +121,7 @@ static int pick_template(const struct template_set *templates, struct plan *plan
 
 /* Appends the piece of one virtual server. Returns 0, -EINVAL with *error set if it cannot be made, or
  * -ENOMEM. */
-static int render_piece(const struct template_set *templates, struct plan *plan,
+static int render_piece(const struct ipvs_config_request *request, struct plan *plan,
                         const struct virtual_server *vs, struct strbuf *text, struct error *error)
 {
         _cleanup_json_ json_t *view = view_virtual_server(plan, vs);
@@ -129,7 +130,8 @@ static int render_piece(const struct template_set *templates, struct plan *plan,
         size_t start = text->length;
         int r;
 
-        if (!view || pick_template(templates, plan, &plan->services[vs->service], &template, &name) < 0)
+        if (!view ||
+            pick_template(request->templates, plan, &plan->services[vs->service], &template, &name) < 0)
                 return error_oom(error);
         if (!template)
                 return error_set(error, NULL, "there is no template %s", IPVS_SERVICE_TEMPLATE);
@@ -138,18 +140,37 @@ static int render_piece(const struct template_set *templates, struct plan *plan,
                 return r;
         if (text->length == start)
                 return error_set(error, name, "the template renders nothing");
-        if (!braces_balance(text->text + start, text->length - start)) {
-                text->length = start;
-                text->text[start] = '\0';
-                return error_set(error, name, "the template's braces do not balance");
-        }
-        return 0;
+        if (!braces_balance(text->text + start, text->length - start))
+                (void)error_set(error, name, "the template's braces do not balance");
+        else if (text->text[text->length - 1] != '\n' && strbuf_puts(text, "\n") < 0)
+                return error_oom(error);
+        else if (request->refusals &&
+                 refusals_have(request->refusals, vs, text->text + start, text->length - start))
+                (void)error_set(error, NULL, "keepalived refuses its configuration");
+        if (!error->what[0])
+                return 0;
+        text->length = start;
+        text->text[start] = '\0';
+        return -EINVAL;
 }
 
-static int append_accepted(const struct ipvs_config *accepted, const struct virtual_server *vs,
-                           struct strbuf *text, bool *held)
+/* What another Service had at this address is not held: it had other source ranges. */
+static bool is_of_same_service(const struct plan *applied, const struct plan *plan,
+                               const struct virtual_server *vs)
 {
-        long at = accepted ? ipvs_config_piece_of(accepted, vs) : -1;
+        const struct virtual_server *old =
+            applied ? plan_find(applied, &vs->vip, vs->protocol, vs->port) : NULL;
+
+        return old && strcmp(applied->services[old->service].name, plan->services[vs->service].name) == 0;
+}
+
+static int append_accepted(const struct ipvs_config_request *request, const struct plan *plan,
+                           const struct virtual_server *vs, struct strbuf *text, bool *held)
+{
+        const struct ipvs_config *accepted = request->accepted;
+        const long at = accepted && is_of_same_service(request->applied, plan, vs)
+                            ? ipvs_config_piece_of(accepted, vs)
+                            : -1;
 
         *held = at >= 0;
         if (at < 0)
@@ -165,16 +186,12 @@ static int add_piece(const struct ipvs_config_request *request, struct plan *pla
         const struct virtual_server *vs = &plan->virtual_servers[index];
         struct ipvs_piece piece = {.key = *vs, .offset = out->text.length, .first_line = *line};
         struct error error = {0};
-        int r = 0;
+        int r = render_piece(request, plan, vs, &out->text, &error);
 
-        if (request->refused && request->refused[index])
-                (void)error_set(&error, NULL, "keepalived refuses its configuration");
-        else
-                r = render_piece(request->templates, plan, vs, &out->text, &error);
         if (r == -ENOMEM)
                 return r;
-        if (error.what[0]) {
-                if (append_accepted(request->accepted, vs, &out->text, &piece.held) < 0)
+        if (r < 0) {
+                if (append_accepted(request, plan, vs, &out->text, &piece.held) < 0)
                         return -ENOMEM;
                 r = plan_add_problem(plan, plan->services[vs->service].name, "TemplateFailed", "%s%s%s; %s",
                                      error.where, error.where[0] ? ": " : "", error.what,
@@ -184,9 +201,6 @@ static int add_piece(const struct ipvs_config_request *request, struct plan *pla
                 if (!piece.held)
                         return 0;
         }
-        if (out->text.length && out->text.text[out->text.length - 1] != '\n' &&
-            strbuf_puts(&out->text, "\n") < 0)
-                return -ENOMEM;
         piece.key.real_servers = NULL;
         piece.key.n_real_servers = 0;
         piece.length = out->text.length - piece.offset;

@@ -2,7 +2,7 @@
  * server (template `virtual_server`, or the one its Service names).
  *
  * A piece that cannot be made, or that keepalived refused, never takes the others with it: what was accepted
- * for that virtual server before stays in its place, and a problem says so.
+ * for that virtual server before stays in its place, if it was the same Service's, and a problem says so.
  */
 #pragma once
 
@@ -56,11 +56,14 @@ static inline void ipvs_config_clear_p(struct ipvs_config *config)
 }
 #define _cleanup_ipvs_config_ _cleanup_(ipvs_config_clear_p)
 
+struct refusals;
+
 struct ipvs_config_request {
         const struct template_set *templates;
         const char *notify_fifo;            /* a path; NULL: none (render without a daemon) */
         const struct ipvs_config *accepted; /* what keepalived runs with; NULL: nothing yet */
-        const bool *refused; /* per virtual server of the plan: do not render, hold. NULL: none */
+        const struct plan *applied;         /* whose configuration that is; NULL likewise */
+        struct refusals *refusals;          /* what keepalived has refused (core/refusals.h); NULL: nothing */
 };
 
 /* Renders the plan. Problems are added to it. Returns 0 and *out (cleared by the caller);

@@ -147,26 +147,20 @@ int plan_hold(struct plan *plan, size_t index, const struct plan *other)
         return 0;
 }
 
-void plan_withhold(struct plan *plan, size_t index)
-{
-        struct plan_vip *vip = &plan->vips[index];
-
-        vip->unguarded = true;
-        for (size_t i = 0; i < plan->n_virtual_servers; i++)
-                if (addr_equal(&plan->virtual_servers[i].vip, &vip->addr))
-                        plan->virtual_servers[i].n_real_servers = 0;
-        plan_compact(plan);
-}
-
 void plan_compact(struct plan *plan)
 {
-        size_t kept = 0;
+        size_t kept = 0, v = 0;
 
         for (size_t i = 0; i < plan->n_virtual_servers; i++) {
-                if (plan->virtual_servers[i].n_real_servers)
-                        plan->virtual_servers[kept++] = plan->virtual_servers[i];
+                struct virtual_server *vs = &plan->virtual_servers[i];
+
+                while (v < plan->n_vips && addr_compare(&plan->vips[v].addr, &vs->vip) < 0)
+                        v++;
+                if (vs->n_real_servers && !(v < plan->n_vips && addr_equal(&plan->vips[v].addr, &vs->vip) &&
+                                            plan->vips[v].unguarded))
+                        plan->virtual_servers[kept++] = *vs;
                 else
-                        free(plan->virtual_servers[i].real_servers);
+                        free(vs->real_servers);
         }
         plan->n_virtual_servers = kept;
 }

@@ -46,7 +46,7 @@ struct virtual_server {
 struct plan_vip {
         struct addr addr;
         size_t service; /* index into plan.services; with a shared address the first of them */
-        bool unguarded; /* its source ranges are not in force: not to be served; see plan_withhold */
+        bool unguarded; /* its source ranges are not in force: not to be served; see plan_compact */
         /* How long its real servers may be in the kernel before the first check of each has ended. 0 where
          * they come in only then (keepalived's alpha): everywhere but with mh, whose table has to be whole
          * from the start. */
@@ -111,11 +111,8 @@ int plan_add_problem(struct plan *plan, const char *service, const char *reason,
  * new one could not be applied. 0 or -ENOMEM. */
 int plan_hold(struct plan *plan, size_t index, const struct plan *other);
 
-/* Marks the VIP at `index` as unguarded and drops its virtual servers: better nobody is served than those who
- * must not be. */
-void plan_withhold(struct plan *plan, size_t index);
-
-/* Drops the virtual servers that have no real servers, which keepalived refuses. */
+/* Drops the virtual servers that have no real servers, which keepalived refuses, and those of VIPs that are
+ * unguarded: better nobody is served than those who must not be. */
 void plan_compact(struct plan *plan);
 
 /* Drops the problems after the first `count`: those of a rendering that is done again. */

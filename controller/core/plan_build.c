@@ -1,6 +1,7 @@
 #include "core/plan.h"
 
 #include "core/claims.h"
+#include "core/plan_servers.h"
 #include "core/service_options.h"
 
 #include <errno.h>
@@ -90,98 +91,6 @@ static int compare_slice_to_service(const struct endpoint_slice *slice, const st
         return order ? order : strcmp(slice->service, service->object.name);
 }
 
-/* Of two entries for one address and port the ready one comes first, and stays. */
-static int compare_real_servers(const void *a, const void *b)
-{
-        const struct real_server *x = a, *y = b;
-        int order = real_server_compare(x, y);
-
-        return order ? order : (int)y->weight - (int)x->weight;
-}
-
-static void sort_real_servers(struct virtual_server *vs)
-{
-        size_t kept = 0;
-
-        if (!vs->n_real_servers)
-                return;
-        qsort(vs->real_servers, vs->n_real_servers, sizeof(*vs->real_servers), compare_real_servers);
-        for (size_t i = 1; i < vs->n_real_servers; i++)
-                if (real_server_compare(&vs->real_servers[kept], &vs->real_servers[i]) != 0)
-                        vs->real_servers[++kept] = vs->real_servers[i];
-        vs->n_real_servers = kept + 1;
-}
-
-static bool slice_port_matches(const struct service_port *slice_port, const struct service_port *port)
-{
-        return slice_port->protocol == port->protocol && strcmp(slice_port->name, port->name) == 0;
-}
-
-static int add_real_servers(struct virtual_server *vs, const struct endpoint_slice *slice, uint16_t port,
-                            size_t *capacity)
-{
-        if (vs->n_real_servers + slice->n_endpoints > *capacity) {
-                size_t needed = vs->n_real_servers + slice->n_endpoints;
-                size_t wanted = *capacity ? 2 * needed : needed; /* most services have one slice */
-                struct real_server *grown = reallocarray(vs->real_servers, wanted, sizeof(*grown));
-
-                if (!grown)
-                        return -ENOMEM;
-                vs->real_servers = grown;
-                *capacity = wanted;
-        }
-        for (size_t i = 0; i < slice->n_endpoints; i++) {
-                const struct endpoint *endpoint = &slice->endpoints[i];
-
-                if (endpoint->state == ENDPOINT_DOWN || endpoint->addr.family != vs->vip.family)
-                        continue;
-                vs->real_servers[vs->n_real_servers++] = (struct real_server){
-                    .addr = endpoint->addr, .port = port, .weight = endpoint->state == ENDPOINT_READY};
-        }
-        return 0;
-}
-
-/* Takes out what has drained for as long as it may, and notes when the next one will have. */
-static void end_drains(struct plan *plan, struct virtual_server *vs, const struct endpoint_slice *slice,
-                       const struct drains *drains)
-{
-        int64_t drain_ms = plan->services[vs->service].drain_ms;
-        size_t kept = 0;
-
-        for (size_t i = 0; i < vs->n_real_servers; i++) {
-                const struct real_server *rs = &vs->real_servers[i];
-
-                if (!rs->weight) {
-                        int64_t since_ms =
-                            drains_since(drains, slice->object.namespace, slice->service, &rs->addr);
-                        int64_t end_ms = since_ms == INT64_MAX ? since_ms : since_ms + drain_ms;
-
-                        if (end_ms <= drains->now_ms)
-                                continue;
-                        if (end_ms < plan->drained_ms)
-                                plan->drained_ms = end_ms;
-                }
-                vs->real_servers[kept++] = *rs;
-        }
-        vs->n_real_servers = kept;
-}
-
-static bool is_any_ready(const struct virtual_server *vs)
-{
-        for (size_t i = 0; i < vs->n_real_servers; i++)
-                if (vs->real_servers[i].weight)
-                        return true;
-        return false;
-}
-
-/* When nothing is ready any more, the draining ones are better than nothing, for however long: kube-proxy
- * does the same (KEP-1669). */
-static void revive(struct virtual_server *vs)
-{
-        for (size_t i = 0; i < vs->n_real_servers; i++)
-                vs->real_servers[i].weight = 1;
-}
-
 /* A tunnelled packet reaches the real server unchanged, so that the port cannot be translated on the way. */
 static int check_tunnel_ports(struct plan *plan, struct virtual_server *vs)
 {
@@ -210,12 +119,11 @@ static int check_tunnel_ports(struct plan *plan, struct virtual_server *vs)
 
 /* Appends the virtual server of one VIP and port, even if nothing stands behind it: the port is taken. */
 static int add_virtual_server(struct plan *plan, const struct claim *claim, const struct service_port *port,
-                              const struct endpoint_slice *const *slices, size_t n_slices,
-                              const struct drains *drains)
+                              const struct plan_servers_input *input)
 {
         const struct plan_service *service = &plan->services[claim->service];
         struct virtual_server *vs = &plan->virtual_servers[plan->n_virtual_servers];
-        size_t capacity = 0;
+        int r;
 
         *vs = (struct virtual_server){
             .vip = claim->addr,
@@ -227,28 +135,16 @@ static int add_virtual_server(struct plan *plan, const struct claim *claim, cons
             .checked = port->protocol == PROTOCOL_TCP && service->health_check.type != HEALTH_CHECK_NONE,
             .service = claim->service};
         plan->n_virtual_servers++;
-        for (size_t i = 0; i < n_slices; i++) {
-                if (slices[i]->family != vs->vip.family)
-                        continue;
-                for (size_t j = 0; j < slices[i]->n_ports; j++) {
-                        if (!slice_port_matches(&slices[i]->ports[j], port))
-                                continue;
-                        if (add_real_servers(vs, slices[i], slices[i]->ports[j].port, &capacity) < 0)
-                                return -ENOMEM;
-                }
-        }
-        sort_real_servers(vs);
-        if (!is_any_ready(vs))
-                revive(vs);
-        else if (drains && service->drain_ms >= 0)
-                end_drains(plan, vs, slices[0], drains);
-        return check_tunnel_ports(plan, vs);
+        r = plan_servers_collect(plan, input, port, vs);
+        return r < 0 ? r : check_tunnel_ports(plan, vs);
 }
 
-static int build_virtual_servers(struct plan *plan, const struct model *model, const struct drains *drains,
-                                 const struct service *const *sources, const struct claim_list *claims)
+static int build_virtual_servers(struct plan *plan, const struct config *config, const struct model *model,
+                                 const struct drains *drains, const struct service *const *sources,
+                                 const struct claim_list *claims)
 {
         _cleanup_free_ const struct endpoint_slice **slices = NULL;
+        struct plan_servers_input input = {.config = config, .drains = drains};
         size_t n_slices = 0, begin = 0, total = 0;
         int r;
 
@@ -270,9 +166,10 @@ static int build_virtual_servers(struct plan *plan, const struct model *model, c
                         begin++;
                 for (end = begin; end < n_slices && compare_slice_to_service(slices[end], service) == 0;)
                         end++;
+                input.slices = slices + begin;
+                input.n_slices = end - begin;
                 for (size_t j = 0; j < service->n_ports; j++) {
-                        r = add_virtual_server(plan, claim, &service->ports[j], slices + begin, end - begin,
-                                               drains);
+                        r = add_virtual_server(plan, claim, &service->ports[j], &input);
                         if (r < 0)
                                 return r;
                 }
@@ -392,7 +289,7 @@ int plan_build(const struct config *config, const struct model *model, const str
         if (r == 0)
                 r = collect_vips(plan, &claims);
         if (r == 0)
-                r = build_virtual_servers(plan, model, drains, sources, &claims);
+                r = build_virtual_servers(plan, config, model, drains, sources, &claims);
         if (r == 0)
                 r = sort_virtual_servers(plan);
         if (r < 0)

@@ -77,7 +77,7 @@ static bool is_leaving(const struct plan *served, const struct virtual_server *v
 }
 
 /* The plans that are merged: the one to come, then those that are or may be served until then. */
-#define PLANS 3
+#define PLANS 4
 
 struct merge {
         const struct plan *plans[PLANS];
@@ -108,15 +108,16 @@ static const struct virtual_server *merge_next(struct merge *merge)
         return first;
 }
 
-int source_rules_render(const struct plan *plan, const struct plan *running, const struct plan *candidate,
-                        uint8_t family, struct source_rules *out)
+int source_rules_render(const struct plan *plan, const struct served_plans *served, uint8_t family,
+                        struct source_rules *out)
 {
-        struct merge merge = {.plans = {plan, running, candidate}};
-        size_t room = plan->n_virtual_servers + 1;
+        struct merge merge = {.plans = {plan, served->running, served->candidate, served->waiting}};
         const struct virtual_server *vs;
+        size_t room = 1;
         int r = 0;
 
-        room += (running ? running->n_virtual_servers : 0) + (candidate ? candidate->n_virtual_servers : 0);
+        for (size_t i = 0; i < PLANS; i++)
+                room += merge.plans[i] ? merge.plans[i]->n_virtual_servers : 0;
         out->vips = calloc(room, sizeof(*out->vips));
         if (!out->vips)
                 return -ENOMEM;

@@ -25,11 +25,17 @@ struct source_rules {
         bool closing; /* there are rules that only hold until what is served now is gone */
 };
 
-/* The rules that `plan` needs before it may be served. What `running` restricts, or `candidate`, which may
- * run before `plan` does (NULL: nothing), and `plan` leaves out or gives to another Service, is closed to
- * everybody meanwhile. Returns 0 and *out, which must be empty before, or -ENOMEM. */
-int source_rules_render(const struct plan *plan, const struct plan *running, const struct plan *candidate,
-                        uint8_t family, struct source_rules *out);
+/* What runs, and what may run before the plan to come does: keepalived is being asked about it, or will be.
+ * NULL: there is none. */
+struct served_plans {
+        const struct plan *running, *candidate, *waiting;
+};
+
+/* The rules that `plan` needs before it may be served. What is served and restricted, and what `plan` leaves
+ * out or gives to another Service, is closed to everybody meanwhile. Returns 0 and *out, which must be empty
+ * before, or -ENOMEM. */
+int source_rules_render(const struct plan *plan, const struct served_plans *served, uint8_t family,
+                        struct source_rules *out);
 
 /* The whole input of iptables-restore --noflush: it makes the chain hold these rules, and INPUT jump to it
  * once; or removes both if there are none. `linked` says that INPUT jumps to it already; where that is wrong

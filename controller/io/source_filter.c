@@ -171,8 +171,10 @@ static void on_exit_of_restore(struct process *process, int status)
                 restore(twin);
                 return;
         }
-        if (WIFSIGNALED(status))
+        if (WIFSIGNALED(status)) {
                 report = "killed, or took too long";
+                twin->known = false; /* it may have been done all the same */
+        }
         (void)error_set(&error, twin->program, "%.*s", (int)strcspn(report, "\n"), report);
         fail(twin, &error);
 }

@@ -96,6 +96,26 @@ static void prefix_contains_its_own_and_no_other(void **state)
         assert_false(prefix_contains(&prefix, &addr));
 }
 
+static void only_the_address_of_one_host_is_unicast(void **state)
+{
+        static const char *const yes[] = {"10.1.1.1", "223.255.255.255", "1.0.0.0",
+                                          "fd00::1",  "fe80::1",         "2001:db8::"};
+        static const char *const no[] = {"0.0.0.0",         "0.1.2.3", "127.0.0.1", "224.0.1.5", "240.0.0.1",
+                                         "255.255.255.255", "::",      "::1",       "ff02::1"};
+        struct addr addr;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
+                assert_int_equal(addr_parse(yes[i], &addr), 0);
+                assert_true(addr_is_unicast(&addr));
+        }
+        for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++) {
+                assert_int_equal(addr_parse(no[i], &addr), 0);
+                assert_false(addr_is_unicast(&addr));
+        }
+        assert_false(addr_is_unicast(&(struct addr){0}));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -106,6 +126,7 @@ int main(void)
             cmocka_unit_test(prefix_with_host_bits_or_a_bad_length_is_refused),
             cmocka_unit_test(masked_prefix_drops_host_bits_and_nothing_else),
             cmocka_unit_test(prefix_contains_its_own_and_no_other),
+            cmocka_unit_test(only_the_address_of_one_host_is_unicast),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 #include "core/ipvs_config.h"
 
+#include "core/refusals.h"
+
 #include "planning.h"
 #include "unit.h"
 
@@ -246,6 +248,22 @@ static void accept_first(struct rendering *r, const char *template)
         assert_int_equal(r->config.n_pieces, 2);
 }
 
+#define ON_TOP_OF(before) \
+        ((struct ipvs_config_request){.accepted = &(before).config, .applied = (before).plan})
+
+/* Renders, and again after keepalived has refused the pieces that are marked. */
+static void render_without(struct rendering *r, const char *objects, struct ipvs_config_request how,
+                           const bool *refused)
+{
+        _cleanup_(refusals_clear) struct refusals refusals = {0};
+
+        how.refusals = &refusals;
+        assert_int_equal(render(r, objects, &how), 0);
+        assert_int_equal(refusals_add(&refusals, &r->config, r->plan, refused), 0);
+        plan_forget_problems(r->plan, 0);
+        assert_int_equal(render(r, objects, &how), 0);
+}
+
 static void failing_piece_keeps_what_was_accepted(void **state)
 {
         RENDERING(before);
@@ -254,7 +272,7 @@ static void failing_piece_keeps_what_was_accepted(void **state)
         (void)state;
         accept_first(&before, "old {{service}} {{port}}\n");
         add_templates(&r, "other\n{{virtual_servers}}\n" END, "{{nothing}}\n", "{{service}}\n");
-        assert_int_equal(render(&r, A_AND_B, &(struct ipvs_config_request){.accepted = &before.config}), 0);
+        assert_int_equal(render(&r, A_AND_B, &ON_TOP_OF(before)), 0);
         assert_string_equal(r.config.text.text, "other\nold shop/a 80\nshop/b\n" END);
         assert_true(r.config.pieces[0].held);
         assert_false(r.config.pieces[1].held);
@@ -269,10 +287,7 @@ static void refused_piece_keeps_what_was_accepted(void **state)
         (void)state;
         accept_first(&before, "old\nlines\n");
         add_templates(&r, FRAME, "new\n", "{{service}}\n");
-        assert_int_equal(render(&r, A_AND_B,
-                                &(struct ipvs_config_request){.accepted = &before.config,
-                                                              .refused = (bool[]){true, false}}),
-                         0);
+        render_without(&r, A_AND_B, ON_TOP_OF(before), (bool[]){true, false});
         assert_string_equal(r.config.text.text, "head\nold\nlines\nshop/b\n" END);
         assert_true(r.config.pieces[0].held);
         assert_int_equal(r.config.pieces[1].first_line, 4);
@@ -286,10 +301,51 @@ static void refused_piece_that_never_ran_is_left_out(void **state)
 
         (void)state;
         add_templates(&r, FRAME, "{{service}}\n", "{{service}}\n");
-        assert_int_equal(render(&r, A_AND_B, &(struct ipvs_config_request){.refused = (bool[]){false, true}}),
-                         0);
+        render_without(&r, A_AND_B, (struct ipvs_config_request){0}, (bool[]){false, true});
         assert_string_equal(r.config.text.text, "head\nshop/a\n" END);
         expect_problem(&r, 0, "shop/b", "TemplateFailed", "keepalived refuses its configuration; left out");
+}
+
+/* Its real servers would be open to whom this Service lets in. */
+static void piece_of_another_service_at_that_address_is_not_held(void **state)
+{
+        RENDERING(before);
+        RENDERING(r);
+
+        (void)state;
+        accept_first(&before, "old\n");
+        add_templates(&r, FRAME, "{{nothing}}\n", "{{service}}\n");
+        assert_int_equal(render(&r, SERVED("other", "") SERVED("z", TEMPLATE("special")), &ON_TOP_OF(before)),
+                         0);
+        assert_string_equal(r.config.text.text, "head\nshop/z\n" END);
+        expect_problem(&r, 0, "shop/other", "TemplateFailed",
+                       "virtual_server:1: {{nothing}}: not in the view; left out");
+}
+
+static void only_the_text_that_was_refused_is_refused_again(void **state)
+{
+        _cleanup_(refusals_clear) struct refusals refusals = {0};
+        struct ipvs_config_request how = {.refusals = &refusals};
+        RENDERING(first);
+        RENDERING(again);
+        RENDERING(other);
+
+        (void)state;
+        add_templates(&first, FRAME, "bad {{port}}\n", "{{service}}\n");
+        assert_int_equal(render(&first, A_AND_B, &how), 0);
+        assert_int_equal(refusals_add(&refusals, &first.config, first.plan, (bool[]){true, false}), 0);
+        refusals_begin(&refusals);
+        add_templates(&again, FRAME, "bad {{port}}", "{{service}}\n");
+        assert_int_equal(render(&again, A_AND_B SERVED("c", TEMPLATE("special")), &how), 0);
+        assert_string_equal(again.config.text.text, "head\nshop/b\nshop/c\n" END);
+        refusals_end(&refusals);
+        assert_int_equal(refusals.count, 1);
+        refusals_begin(&refusals);
+        add_templates(&other, FRAME, "good {{port}}\n", "{{service}}\n");
+        assert_int_equal(render(&other, A_AND_B, &how), 0);
+        assert_string_equal(other.config.text.text, "head\ngood 80\nshop/b\n" END);
+        refusals_end(&refusals);
+        assert_int_equal(refusals.count, 0);
 }
 
 static void adopted_plan_tells_what_the_text_does(void **state)
@@ -301,10 +357,7 @@ static void adopted_plan_tells_what_the_text_does(void **state)
         accept_first(&before, "old\n");
         before.plan->virtual_servers[0].scheduler = "wlc";
         add_templates(&r, FRAME, "new\n", "{{service}}\n");
-        assert_int_equal(render(&r, A_AND_B SERVED("c", ""),
-                                &(struct ipvs_config_request){.accepted = &before.config,
-                                                              .refused = (bool[]){true, false, true}}),
-                         0);
+        render_without(&r, A_AND_B SERVED("c", ""), ON_TOP_OF(before), (bool[]){true, false, true});
         assert_int_equal(ipvs_config_adopt(&r.config, r.plan, before.plan), 0);
         assert_int_equal(r.plan->n_virtual_servers, 2); /* c never ran */
         assert_string_equal(r.plan->virtual_servers[0].scheduler, "wlc");
@@ -410,6 +463,8 @@ int main(void)
             cmocka_unit_test(failing_piece_keeps_what_was_accepted),
             cmocka_unit_test(refused_piece_keeps_what_was_accepted),
             cmocka_unit_test(refused_piece_that_never_ran_is_left_out),
+            cmocka_unit_test(piece_of_another_service_at_that_address_is_not_held),
+            cmocka_unit_test(only_the_text_that_was_refused_is_refused_again),
             cmocka_unit_test(adopted_plan_tells_what_the_text_does),
             cmocka_unit_test(adopting_before_anything_ran_keeps_what_was_rendered),
             cmocka_unit_test(lines_lead_to_their_piece),

@@ -152,7 +152,7 @@ static int add_routes(const struct config *config, const struct plan *plan, stru
 static int add_source_rules(const struct plan *plan, struct strbuf *out)
 {
         struct source_rules rules = {0};
-        int r = source_rules_render(plan, plan, NULL, AF_INET, &rules);
+        int r = source_rules_render(plan, &(struct served_plans){.running = plan}, AF_INET, &rules);
 
         if (r == 0)
                 r = source_rules_input(&rules, true, out);

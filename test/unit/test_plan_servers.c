@@ -33,6 +33,21 @@ static void draining_endpoints_are_revived_when_nothing_is_ready(void **state)
                        WEB " 172.16.1.1:8080 172.16.1.2:8080\n");
 }
 
+/* The kernel refuses such servers, and keepalived would be restarted for them. */
+static void endpoint_that_cannot_be_a_server_is_left_out_and_told(void **state)
+{
+        (void)state;
+        expect_servers(
+            SITE, PLAIN("web") SLICE("web-1", "web", READY("172.16.1.1") READY("224.0.1.5")),
+            WEB " 172.16.1.1:8080\n"
+                "! shop/web EndpointImpossible: 1 endpoints of port 80, such as 224.0.1.5, are no addresses "
+                "of servers, or are service addresses themselves; left out\n");
+        expect_servers(
+            SITE, PLAIN("web") SLICE("web-1", "web", READY("255.255.255.255") READY("10.1.1.5")),
+            "! shop/web EndpointImpossible: 2 endpoints of port 80, such as 10.1.1.5, are no addresses "
+            "of servers, or are service addresses themselves; left out\n");
+}
+
 static void service_without_a_real_server_has_no_virtual_server(void **state)
 {
         (void)state;
@@ -311,6 +326,7 @@ int main(void)
             cmocka_unit_test(mh_waits_for_the_first_checks),
             cmocka_unit_test(draining_endpoint_gets_weight_0_and_a_down_one_nothing),
             cmocka_unit_test(draining_endpoints_are_revived_when_nothing_is_ready),
+            cmocka_unit_test(endpoint_that_cannot_be_a_server_is_left_out_and_told),
             cmocka_unit_test(service_without_a_real_server_has_no_virtual_server),
             cmocka_unit_test(several_slices_make_up_one_service),
             cmocka_unit_test(address_in_two_slices_stands_once_and_ready_wins),

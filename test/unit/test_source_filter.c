@@ -116,7 +116,7 @@ static void want(struct bench *bench, uint8_t family, const char *objects)
         _cleanup_plan_ struct plan *plan = plan_of(SITE, objects, PLAN_ADDRESSES_ALLOCATE);
         struct source_rules rules = {0};
 
-        assert_int_equal(source_rules_render(plan, NULL, NULL, family, &rules), 0);
+        assert_int_equal(source_rules_render(plan, &(struct served_plans){0}, family, &rules), 0);
         source_filter_want(bench->filter, family, &rules);
         assert_null(rules.text.text);
         if (!source_filter_is_settled(bench->filter))

@@ -17,14 +17,23 @@ static struct plan *plan_or_none(const char *objects)
         return objects ? plan_of(SITE, objects, PLAN_ADDRESSES_ALLOCATE) : NULL;
 }
 
-static void expect_rules_among(const char *served, const char *next, const char *objects, uint8_t family,
+/* What runs, what keepalived is being asked about, and what is next. */
+struct served {
+        const char *running, *candidate, *waiting;
+};
+
+static void expect_rules_among(struct served served, const char *objects, uint8_t family,
                                const char *expected, bool closing)
 {
-        _cleanup_plan_ struct plan *running = plan_or_none(served), *candidate = plan_or_none(next);
+        _cleanup_plan_ struct plan *running = plan_or_none(served.running),
+                                   *candidate = plan_or_none(served.candidate),
+                                   *waiting = plan_or_none(served.waiting);
         _cleanup_plan_ struct plan *plan = plan_or_none(objects);
         struct source_rules rules = {0};
 
-        assert_int_equal(source_rules_render(plan, running, candidate, family, &rules), 0);
+        assert_int_equal(
+            source_rules_render(plan, &(struct served_plans){running, candidate, waiting}, family, &rules),
+            0);
         assert_string_equal(rules.text.text ? rules.text.text : "", expected);
         assert_int_equal(rules.closing, closing);
         source_rules_clear(&rules);
@@ -33,7 +42,7 @@ static void expect_rules_among(const char *served, const char *next, const char 
 static void expect_rules_between(const char *before, const char *objects, uint8_t family,
                                  const char *expected, bool closing)
 {
-        expect_rules_among(before, NULL, objects, family, expected, closing);
+        expect_rules_among((struct served){.running = before}, objects, family, expected, closing);
 }
 
 static void expect_rules(const char *objects, const char *expected)
@@ -134,11 +143,13 @@ static void restricted_service_that_goes_is_closed_until_it_is_gone(void **state
 static void restricted_service_on_its_way_that_goes_is_closed_too(void **state)
 {
         (void)state;
-        expect_rules_among(NULL, CLOSED_WEB, "", AF_INET, NOBODY_ELSE, true);
-        expect_rules_among(PLAIN("a") SLICE_FOR("a"), CLOSED_WEB, PLAIN("z") SLICE_FOR("z"), AF_INET,
-                           NOBODY_ELSE, true);
-        expect_rules_among(CLOSED_WEB, PLAIN("a") SLICE_FOR("a"), CLOSED_WEB, AF_INET,
-                           FROM("10.0.0.0/8") NOBODY_ELSE, false);
+        expect_rules_among((struct served){.candidate = CLOSED_WEB}, "", AF_INET, NOBODY_ELSE, true);
+        expect_rules_among((struct served){.running = PLAIN("a") SLICE_FOR("a"), .candidate = CLOSED_WEB},
+                           PLAIN("z") SLICE_FOR("z"), AF_INET, NOBODY_ELSE, true);
+        expect_rules_among((struct served){.running = CLOSED_WEB, .candidate = PLAIN("a") SLICE_FOR("a")},
+                           CLOSED_WEB, AF_INET, FROM("10.0.0.0/8") NOBODY_ELSE, false);
+        expect_rules_among((struct served){.candidate = PLAIN("a") SLICE_FOR("a"), .waiting = CLOSED_WEB},
+                           PLAIN("z") SLICE_FOR("z"), AF_INET, NOBODY_ELSE, true);
 }
 
 static void its_successor_on_the_same_address_waits_for_that(void **state)
@@ -163,7 +174,7 @@ static void input_links_the_chain_once_and_removes_it_when_nobody_needs_it(void 
         struct strbuf text = {0};
 
         (void)state;
-        assert_int_equal(source_rules_render(plan, NULL, NULL, AF_INET, &rules), 0);
+        assert_int_equal(source_rules_render(plan, &(struct served_plans){0}, AF_INET, &rules), 0);
         assert_int_equal(source_rules_input(&rules, true, &text), 0);
         assert_string_equal(strchr(text.text, '\n') + 1,
                             "*filter\n:CORACLE-SOURCES - [0:0]\n-D INPUT -j CORACLE-SOURCES\n"
@@ -188,8 +199,8 @@ static void vips_agree_when_their_rules_are_the_same(void **state)
         struct source_rules a = {0}, b = {0};
 
         (void)state;
-        assert_int_equal(source_rules_render(one, NULL, NULL, AF_INET, &a), 0);
-        assert_int_equal(source_rules_render(two, NULL, NULL, AF_INET, &b), 0);
+        assert_int_equal(source_rules_render(one, &(struct served_plans){0}, AF_INET, &a), 0);
+        assert_int_equal(source_rules_render(two, &(struct served_plans){0}, AF_INET, &b), 0);
         assert_int_equal(b.n_vips, 2);
         assert_true(source_rules_agree(&a, &b, &two->vips[0].addr));
         assert_false(source_rules_agree(&a, &b, &two->vips[1].addr));

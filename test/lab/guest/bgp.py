@@ -51,6 +51,14 @@ def stale(machine="router"):
     return [prefix for prefix, known in paths(machine).items() if any(path.get("stale") for path in known)]
 
 
+def preferences():
+    """The local preferences of the paths that the router has."""
+    if fig6.ROUTER_RUNS == "frr":
+        return {path["locPrf"] for known in paths().values() for path in known}
+    return {attribute["value"] for known in paths().values() for path in known for attribute in path["attrs"]
+            if attribute["type"] == 5}
+
+
 def log(machine, daemon="gobgpd"):
     with open(f"{LOGS}/{machine.name}-{daemon}.log", encoding="utf-8", errors="replace") as file:
         return file.read()

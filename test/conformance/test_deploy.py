@@ -1,6 +1,7 @@
 """What deploy/ ships, rendered by kubectl and applied as an operator would: the API server takes every field (strict
 validation), Pod Security says which level the pods need, and the account may do what it must and no more."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -17,6 +18,7 @@ DEPLOY = ROOT / "deploy"
 KUBECTL = subprocess.run([ROOT / "test/kubectl"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
 ACCOUNT = "system:serviceaccount:coracle:coracle"
 OF_THE_CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IPPool")
+OPTIONAL = ("monitoring",)  # components that no overlay has
 # Kinds of other projects: only that they stand where these look for them.
 FOREIGN = {"PodMonitor": "monitoring.coreos.com/v1", "PrometheusRule": "monitoring.coreos.com/v1",
            "IPPool": "projectcalico.org/v3"}
@@ -55,6 +57,17 @@ def render(directory):
     if done.returncode or done.stderr:
         raise AssertionError(f"kubectl kustomize {directory.name}: {done.stderr}")
     return [item for item in yaml.safe_load_all(done.stdout) if item]
+
+
+def render_with(component):
+    """deploy/base with a component that no overlay has; kustomize takes relative paths only."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        (directory / "kustomization.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+            "resources": [os.path.relpath(DEPLOY / "base", directory)],
+            "components": [os.path.relpath(DEPLOY / "components" / component, directory)]}))
+        return render(directory)
 
 
 class Deploy(unittest.TestCase):
@@ -103,6 +116,9 @@ class Deploy(unittest.TestCase):
         for directory in found:
             with self.subTest(directory.name):
                 self.apply_all(directory.name, render(directory))
+        for component in OPTIONAL:
+            with self.subTest(component):
+                self.apply_all(component, render_with(component))
 
     def test_plain_examples_are_taken(self):
         for path in sorted((DEPLOY / "examples").glob("*.yaml")):

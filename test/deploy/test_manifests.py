@@ -30,6 +30,7 @@ CAPABILITIES = {"ipvs": {"NET_ADMIN", "NET_RAW"}, "exabgp": {"NET_ADMIN", "SYS_A
 ESCALATES = {"exabgp"}  # its child takes capabilities from its file
 HOST_NETWORK = {"coracle-reflector", "coracle-vrrp"}
 MONITORING = DEPLOY / "components/monitoring"
+OPTIONAL = ("monitoring",)  # components that no overlay has
 
 
 def overlays():
@@ -44,6 +45,17 @@ def render(directory):
     return [item for item in yaml.safe_load_all(done.stdout) if item]
 
 
+def render_with(component):
+    """deploy/base with a component that no overlay has; kustomize takes relative paths only."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        (directory / "kustomization.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+            "resources": [os.path.relpath(DEPLOY / "base", directory)],
+            "components": [os.path.relpath(DEPLOY / "components" / component, directory)]}))
+        return render(directory)
+
+
 def ours(container):
     return "coracle-" in container["image"]
 
@@ -52,6 +64,8 @@ class Manifests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.rendered = {str(directory.relative_to(DEPLOY)): render(directory) for directory in overlays()}
+        for component in OPTIONAL:
+            cls.rendered[f"components/{component}"] = render_with(component)
 
     def pods(self):
         for name, objects in self.rendered.items():

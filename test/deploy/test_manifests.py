@@ -145,6 +145,14 @@ class Manifests(unittest.TestCase):
                                        "exabgp", "--pod-address", "10.244.1.5", "--node-address", "198.51.100.31")
                     self.assertEqual(out.count("\nneighbor "), len(yaml.safe_load(config.read_text())["bgp"]["reflectors"]))
 
+    def test_vrrp_speaks_of_the_pools_there_are(self):
+        values = {}
+        for item in self.rendered["overlays/vrrp"]:
+            if item["kind"] == "ConfigMap":
+                values.update({name: yaml.safe_load(text) for name, text in item["data"].items() if name.endswith(".yaml")})
+        self.assertEqual(values["vrrp.yaml"]["pools"],
+                         [prefix for pool in values["coracle.yaml"]["pools"] for prefix in pool["prefixes"]])
+
     def test_reflectors_values_fit_their_template(self):
         for name, objects in self.rendered.items():
             for item in objects:

@@ -207,6 +207,12 @@ class Lab:
             if state != "running":
                 raise Failed(machine.shell("systemctl --failed; journalctl -b -p warning --no-pager | tail -n 40"))
 
+    def check_reflector(self):
+        """What templates/README.md asks of it."""
+        said = self.reflector.shell("systemctl show gobgpd --property ExecStart,RestartUSec; ps -C gobgpd -o args=")
+        if not re.search(r"^/usr/bin/gobgpd -r ", said, re.M) or "RestartUSec=5s" not in said:
+            raise Failed(f"the reflector's gobgpd: {said}")
+
     def converge(self):
         if self.variant == "gobgp":
             established = "gobgp neighbor 10.0.0.109 | grep -c 'BGP state = ESTABLISHED'"
@@ -277,6 +283,7 @@ def main(variant):
     lab = Lab(variant)
     try:
         lab.boot()
+        lab.check_reflector()
         lab.converge()
         lab.requests()
         lab.restarts(lab.survivors())

@@ -18,7 +18,7 @@ DEPLOY = ROOT / "deploy"
 KUBECTL = subprocess.run([ROOT / "test/kubectl"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
 ACCOUNT = "system:serviceaccount:coracle:coracle"
 OF_THE_CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IPPool")
-OPTIONAL = ("monitoring",)  # components that no overlay has
+OPTIONAL = ("host-ip", "monitoring")  # components that no overlay has
 # Kinds of other projects: only that they stand where these look for them.
 FOREIGN = {"PodMonitor": "monitoring.coreos.com/v1", "PrometheusRule": "monitoring.coreos.com/v1",
            "IPPool": "projectcalico.org/v3"}

@@ -30,7 +30,7 @@ CAPABILITIES = {"ipvs": {"NET_ADMIN", "NET_RAW"}, "exabgp": {"NET_ADMIN", "SYS_A
 ESCALATES = {"exabgp"}  # its child takes capabilities from its file
 HOST_NETWORK = {"coracle-reflector", "coracle-vrrp"}
 MONITORING = DEPLOY / "components/monitoring"
-OPTIONAL = ("monitoring",)  # components that no overlay has
+OPTIONAL = ("host-ip", "monitoring")  # components that no overlay has
 
 
 def overlays():
@@ -144,6 +144,13 @@ class Manifests(unittest.TestCase):
                     out = self.coracle("render", "--config", config, "--templates", ROOT / "templates", "--output",
                                        "exabgp", "--pod-address", "10.244.1.5", "--node-address", "198.51.100.31")
                     self.assertEqual(out.count("\nneighbor "), len(yaml.safe_load(config.read_text())["bgp"]["reflectors"]))
+
+    def test_old_kubernetes_gets_fields_that_it_knows(self):
+        for name, field in (("overlays/dev", "status.hostIPs"), ("components/host-ip", "status.hostIP")):
+            fields = {entry["valueFrom"]["fieldRef"]["fieldPath"] for item in self.rendered[name]
+                      if item["kind"] == "Deployment" for container in item["spec"]["template"]["spec"]["initContainers"]
+                      for entry in container["env"] if entry["name"] == "CORACLE_NODE_ADDRESS"}
+            self.assertEqual(fields, {field})
 
     def test_vrrp_speaks_of_the_pools_there_are(self):
         values = {}

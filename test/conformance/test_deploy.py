@@ -187,6 +187,10 @@ class Deploy(unittest.TestCase):
                 self.assertTrue(self.may(verb, resource, "shop", subresource=subresource))
                 self.assertFalse(self.may(verb, resource, "default", subresource=subresource))
                 self.assertFalse(self.may(verb, resource, subresource=subresource))
+        # and reads of its own namespace what it compares itself with, which of Services there is nothing
+        self.assertTrue(self.may("list", "discovery.k8s.io/endpointslices", "coracle"))
+        self.assertTrue(self.may("watch", "discovery.k8s.io/endpointslices", "coracle"))
+        self.assertFalse(self.may("list", "services", "coracle"))
         for verb, resource in (("get", "secrets"), ("patch", "services"), ("delete", "services"), ("list", "pods")):
             self.assertFalse(self.may(verb, resource, "shop"), f"{verb} {resource}")
         self.assertTrue(self.may("update", "coordination.k8s.io/leases", "coracle", "coracle"))

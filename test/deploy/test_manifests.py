@@ -191,6 +191,13 @@ class Manifests(unittest.TestCase):
         for words in ("lb_kind TUN", "lb_kind NAT", "connect_timeout 20", "path /health"):
             self.assertIn(words, out)
 
+    def test_own_template_differs_from_ours_in_its_times_only(self):
+        """What ours has learned since, a copy should have as well."""
+        def without_times(path):
+            text = re.sub(r"\A\{\{!.*?\}\}\n", "", path.read_text(), flags=re.DOTALL)
+            return re.sub(r"(connect_timeout|retry|delay_before_retry|delay_loop) \S+", r"\1", text)
+        self.assertEqual(without_times(DEPLOY / "examples/own-template/patient"), without_times(ROOT / "templates/virtual_server"))
+
     def run_coracle(self, *words):
         done = subprocess.run([CORACLE, *words], text=True, capture_output=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)

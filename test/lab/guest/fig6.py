@@ -171,10 +171,10 @@ def start_reflector(reflector):
 def start_router(router):
     os.mkdir(f"{router.run_dir}/frr")
     shutil.chown(f"{router.run_dir}/frr", "frr", "frr")
-    router.start("zebra", ["/usr/lib/frr/zebra", "-f", rendered(router, "zebra.conf")])
+    router.start("zebra", ["/usr/lib/frr/zebra", "--log", "stdout", "-f", rendered(router, "zebra.conf")])
     wait_for(lambda: os.path.exists(f"{router.run_dir}/frr/zserv.api"), 20, "zebra listens")
     if ROUTER_RUNS == "frr":
-        router.start("bgpd", ["/usr/lib/frr/bgpd", "-f", "/dev/null"])
+        router.start("bgpd", ["/usr/lib/frr/bgpd", "--log", "stdout", "-f", "/dev/null"])
         wait_for(lambda: os.path.exists(f"{router.run_dir}/frr/bgpd.vty"), 20, "bgpd listens")
         router.output("vtysh", "-f", rendered(router, "frr.conf"))
     else:

@@ -44,7 +44,7 @@ def prepare(nodes):
         os.makedirs(f"{IMAGES}/{image}")
         linux.mount(device, f"{IMAGES}/{image}", "ext4", linux.MS_RDONLY)
     for node in nodes:
-        directory = f"{node.run_dir}/netns"
+        directory = f"{node.run_dir}/coracle-netns"
         os.mkdir(directory)
         linux.mount("tmpfs", directory, "tmpfs")
         linux.mount(None, directory, flags=linux.MS_SHARED)

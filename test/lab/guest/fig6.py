@@ -76,8 +76,8 @@ class Pod(Machine):
     def destroy(self):
         if containers.available():
             containers.remove(self)
-        if os.path.exists(f"{self.run_dir}/netns/node"):
-            linux.umount(f"{self.run_dir}/netns/node")
+        if os.path.exists(f"{self.run_dir}/coracle-netns/node"):
+            linux.umount(f"{self.run_dir}/coracle-netns/node")
         Machine(self.node).ip([f"link del {self.name}"])
         super().destroy()
 
@@ -213,10 +213,10 @@ def connect(pod):
     pod.connect()
     if containers.available():
         return pod
-    os.mkdir(f"{pod.run_dir}/netns")
+    os.mkdir(f"{pod.run_dir}/coracle-netns")
     os.mkdir(f"{pod.run_dir}/coracle")  # the emptyDir that both containers mount
-    open(f"{pod.run_dir}/netns/node", "x", encoding="ascii").close()
-    linux.mount(f"/run/netns/{pod.node}", f"{pod.run_dir}/netns/node", flags=linux.MS_BIND)
+    open(f"{pod.run_dir}/coracle-netns/node", "x", encoding="ascii").close()
+    linux.mount(f"/run/netns/{pod.node}", f"{pod.run_dir}/coracle-netns/node", flags=linux.MS_BIND)
     return pod
 
 

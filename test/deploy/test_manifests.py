@@ -126,6 +126,20 @@ class Manifests(unittest.TestCase):
                               and other["metadata"]["name"] == "coracle"][0]
                 self.assertEqual(selector, deployment["spec"]["selector"], f"{name}: {item['kind']}")
 
+    def test_second_fleet_has_nothing_in_common_with_the_first(self):
+        def identity(item):
+            return item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]
+        first, second = self.rendered["overlays/dev"], self.rendered["overlays/second-fleet"]
+        self.assertEqual({identity(item) for item in first} & {identity(item) for item in second}, set())
+        roles = {item["metadata"]["name"] for item in second if item["kind"].endswith("Role")}
+        for item in second:
+            if item["kind"].endswith("Binding"):
+                self.assertEqual([subject["namespace"] for subject in item["subjects"]], ["coracle-internal"])
+                self.assertIn(item["roleRef"]["name"], roles)
+        classes = {yaml.safe_load(item["data"]["coracle.yaml"])["loadBalancerClass"] for item in first + second
+                   if item["kind"] == "ConfigMap" and "coracle.yaml" in item["data"]}
+        self.assertEqual(len(classes), 2)
+
     def test_version_is_the_projects(self):
         labels = self.rendered["overlays/dev"][0]["metadata"]["labels"]
         self.assertEqual(labels["app.kubernetes.io/version"], VERSION)

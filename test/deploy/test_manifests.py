@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "test/api"))
 from daemon import Daemon, Programs  # noqa: E402
 from fake_api import FakeApi  # noqa: E402
 
-CORACLE, STUB, VERSION = (sys.argv.pop(1) for _ in range(3))
+CORACLE, ANNOUNCER, RESILIENT, STUB, VERSION = (sys.argv.pop(1) for _ in range(5))
 CORACLE = os.path.abspath(CORACLE)
 PROGRAMS = Programs(CORACLE, STUB, str(ROOT / "templates"))
 DEPLOY = ROOT / "deploy"
@@ -232,14 +232,19 @@ endpoints: [{addresses: [10.244.1.7]}]
 
 
 class Manual(unittest.TestCase):
-    def test_manual_knows_every_flag(self):
-        page = (ROOT / "controller/coracle.8").read_text().replace("\\-", "-")
-        for command in ("controller", "render", "check", "status"):
-            told = subprocess.run([CORACLE, command, "--help"], text=True, capture_output=True, check=True).stdout
-            flags = re.findall(r"^  (--[\w-]+)", told, re.M)
-            self.assertGreater(len(flags), 3)
-            for flag in flags:
-                self.assertIn(f".BI {flag} ", page)
+    def check(self, page, *command):
+        text = (ROOT / page).read_text().replace("\\-", "-")
+        told = subprocess.run([*command, "--help"], text=True, capture_output=True, check=True).stdout
+        flags = re.findall(r"^  (--[\w-]+)", told, re.M)
+        self.assertGreater(len(flags), 3)
+        for flag in flags:
+            self.assertRegex(text, rf"(?m)^\.B\w* {flag}\b")
+
+    def test_manuals_know_every_flag(self):
+        for command in ("controller", "render", "check", "status", "trace"):
+            self.check("controller/coracle.8", CORACLE, command)
+        self.check("controller/coracle-announcer.8", ANNOUNCER)
+        self.check("routers/resilient/coracle-resilient.8", RESILIENT)
 
 
 class Monitoring(unittest.TestCase):

@@ -1,20 +1,24 @@
 """What gobgpd says of its sessions and routes, and a pod that speaks BGP without being an LB pod."""
 import collections
 import json
+import os
 import subprocess
 
 import fig6
 from machine import LAB, LOGS, Machine
 
 ESTABLISHED = 6
+REFLECTOR = "components-reflector-daemonset"
 Session = collections.namedtuple("Session", "since received")
 
 
 def sessions(machine):
     """{address of a neighbor: its session} of those that are up: none while gobgpd itself is not."""
     found = {}
+    socket = f"{machine.home}/volumes/{REFLECTOR}/coracle/api.sock"  # of deploy/components/reflector
+    where = ["--target", f"unix://{socket}"] if os.path.exists(socket) else []
     try:
-        said = machine.output("gobgp", "neighbor", "-j")
+        said = machine.output("gobgp", *where, "neighbor", "-j")
     except subprocess.CalledProcessError:
         return found
     for peer in json.loads(said or "[]"):

@@ -258,6 +258,14 @@ def start_containers(pod):
         start_ipvs(pod)
 
 
+def reconfigure(pod):
+    """Starts exabgp anew with what its configuration is now; in a cluster it is the init container that renders it."""
+    pod.kill("exabgp")
+    if containers.available():
+        containers.start_init(pod)
+    start_containers(pod)
+
+
 def start_ipvs(pod, objects=OBJECTS, **environment):
     pod.start("ipvs", ["coracle", "controller", "--config", CONFIG, "--objects", objects, "--templates", TEMPLATES],
               container=True, env={"CORACLE_HTTP_ADDRESS": f"{pod.address}:9090", **environment})

@@ -107,6 +107,6 @@ def run(lab):
             assert not any(held.values()), f"exabgp has capabilities: {held}"
             check_orders(pod)
     privileged = {image: check_image(image) for image in sorted(os.listdir(IMAGES))}
-    assert privileged == {"coracle-exabgp": ["/usr/sbin/coracle-announcer"], "coracle-ipvs": []}, privileged
+    assert privileged == {"coracle-exabgp": ["/usr/sbin/coracle-announcer"], "coracle-ipvs": [], "coracle-reflector": []}, privileged
     assert lab.is_settled(), f"the pod has suffered: {lab.describe()}"
     return "; ".join(figures)

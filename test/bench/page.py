@@ -55,6 +55,14 @@ def version(package):
                           text=True).stdout
 
 
+def gobgpd():
+    """Of the lab's routers, which is Debian 13's and not installed: it is asked itself."""
+    fetched = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lab/fetch-router-gobgpd")],
+                             check=True, capture_output=True, text=True).stdout.strip()
+    return "gobgpd " + subprocess.run([f"{fetched}/usr/bin/gobgpd", "--version"], check=True, capture_output=True,
+                                      text=True).stdout.split()[-1]
+
+
 def guest_kernel():
     """Of the User-Mode-Linux guest."""
     return "Linux " + version("user-mode-linux").split("um")[0].rstrip("-+")

@@ -11,7 +11,7 @@ import page
 from page import mean, median, percentile, spread
 
 PAPER = {"mean": 2.6, "99 %": 8.9, "longest": 9.9}  # s; section 5.1's figure of the delay of the router's FIB
-PACKAGES = ("keepalived", "exabgp", "gobgpd", "frr")
+PACKAGES = ("keepalived", "exabgp", "frr")
 RUNS = {("1", "9", "2"): "series", ("2", "9", "2"): "series-again", ("1", "9", "1"): "series-9-1",
         ("1", "3", "2"): "series-3-2", ("1", "3", "1"): "series-3-1"}  # which one, hold time in seconds, reflectors
 COLUMNS = {"": ("change", "time", "pods", "pod", "kind", "direction", "where", "seconds"), "-failures": ("start", "end", "reason")}
@@ -138,6 +138,8 @@ def broken(rows, forwarding):
     for row in rows:
         if row["forwarding"] == forwarding:
             by_route[row["route"]] = by_route.get(row["route"], 0) + int(row["broken"])
+    if not any(by_route.values()):
+        return f"With {forwarding} none broke"
     return f"With {forwarding} " + " and ".join(f"{n} broke ({route})" for route, n in by_route.items())
 
 
@@ -202,7 +204,7 @@ with `coracle-resilient` beside its BGP daemon; at last the short requests that 
 |---|---|---|---|---|---|---|---|---|
 {flows(downloads)}
 
-{broken(downloads, "nat")}, which is what MetalLB's manual tells its users to expect when the set of nodes changes;
+{broken(downloads, "nat")}, which is what MetalLB's manual tells its users to expect when the set of nodes changes.
 {broken(downloads, "tunnel")} ([services.md](services.md) says what that asks of the backends).
 
 What to know of it: one guest on one CPU runs router, reflectors and all pods, so that these times contain the waiting of
@@ -211,7 +213,7 @@ numbers only, not from which moment they count. Here a start counts from the mom
 TCP connection to a reflector: to the operator it takes longer, by what the pod itself needs to start. The longest of a few
 hundred is no bound, and varies most from run to run.
 
-{page.guest_kernel()} (guest); {", ".join(f"{package} {page.version(package)}" for package in PACKAGES)}. Raw figures:
+{page.guest_kernel()} (guest); {", ".join(f"{package} {page.version(package)}" for package in PACKAGES)}, {page.gobgpd()}. Raw figures:
 [redundancy.csv](evaluation/redundancy.csv), [redundancy-failures.csv](evaluation/redundancy-failures.csv),
 [redundancy-link-lost.csv](evaluation/redundancy-link-lost.csv), [redundancy-flows.csv](evaluation/redundancy-flows.csv).
 """

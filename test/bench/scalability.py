@@ -44,8 +44,8 @@ def main():
     table = "\n".join(f"| {pods} | {len(of_it)} | {median(of_it):.3f} | {min(of_it):.3f} to {max(of_it):.3f} | "
                       f"{median(of_it) / one:.2f} | {PAPER.get(pods, '')} |" for pods, of_it in rates.items())
     missed = [f"{goal} with {pods}" for pods, goal in GOALS.items() if median(rates[pods]) / one < goal]
-    goals = "the goals, " + " and ".join(f"{goal} with {pods}" for pods, goal in GOALS.items())
-    verdict = f"Of {goals}, missed: {', '.join(missed)}." if missed else f"Reached are {goals}."
+    goals = ", ".join(f"{goal} with {pods}{' pods' if i == 0 else ''}" for i, (pods, goal) in enumerate(GOALS.items()))
+    verdict = f"Missed: {', '.join(missed)} (the goals: {goals})." if missed else f"Both goals ({goals}) were met."
     behind = [str(pods) for pods, paper in PAPER.items() if round(median(rates[pods]) / one, 2) < paper]
     if behind:
         verdict += f" Behind the paper with {', '.join(behind)} LB pods."
@@ -68,7 +68,7 @@ What to know of it: this measures that the router spreads flows over all pods, a
 them; not what one LB pod can do, which is the next section's. Without the caps one LB pod passed {uncapped:.1f} MB/s in this guest,
 more than what eight capped ones need. With tunnel the answers do not come through the LB pods at all.
 
-{page.guest_kernel()} (guest); wrk {page.version("wrk")}, keepalived {page.version("keepalived")}, gobgpd {page.version("gobgpd")},
+{page.guest_kernel()} (guest); wrk {page.version("wrk")}, keepalived {page.version("keepalived")}, {page.gobgpd()},
 frr {page.version("frr")}. Raw figures: [scalability.csv](evaluation/scalability.csv).
 """)
 

@@ -17,7 +17,7 @@ from waiting import Failed, run, wait_for
 
 POD, NODE, REFLECTOR = "172.16.1.2", "10.0.0.106", "10.0.0.109"
 POD6, NODE6 = "fd00:16:1::2", "fd00:10::106"
-NODE_NETNS = "/run/netns/node"
+NODE_NETNS = "/run/coracle-netns/node"
 
 
 def node(*command, **options):
@@ -38,7 +38,7 @@ class Sandbox:
             print("skipped: not installed:", *missing)
             sys.exit(77)
         run("mount", "-t", "tmpfs", "tmpfs", "/run")
-        for directory in ("/run/netns", "/run/coracle", "/run/log"):
+        for directory in (os.path.dirname(NODE_NETNS), "/run/coracle", "/run/log"):
             os.mkdir(directory)
         self.make_network()
         return self

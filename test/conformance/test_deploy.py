@@ -1,6 +1,7 @@
 """What deploy/ ships, rendered by kubectl and applied as an operator would: the API server takes every field (strict
 validation), Pod Security says which level the pods need, and the account may do what it must and no more."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -17,6 +18,15 @@ DEPLOY = ROOT / "deploy"
 KUBECTL = subprocess.run([ROOT / "test/kubectl"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
 ACCOUNT = "system:serviceaccount:coracle:coracle"
 OF_THE_CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IPPool")
+OPTIONAL = ("host-ip", "monitoring")  # components that no overlay has
+# What Pod Security has against our workloads at the level `baseline`.
+OBJECTIONS = {
+    "coracle": ["privileged (container \"netns-setup\"", "hostPath volumes (volumes \"node-init-ns\", \"node-netns\")",
+                "non-default capabilities (containers \"ipvs\", \"exabgp\""],
+    "coracle-reflector": ["host namespaces (hostNetwork=true)", "hostPort (container \"gobgpd\""],
+    "coracle-vrrp": ["host namespaces (hostNetwork=true)", "non-default capabilities (container \"vrrp\""],
+    "web-direct": ["privileged (container \"tunnel-setup\""],
+}
 # Kinds of other projects: only that they stand where these look for them.
 FOREIGN = {"PodMonitor": "monitoring.coreos.com/v1", "PrometheusRule": "monitoring.coreos.com/v1",
            "IPPool": "projectcalico.org/v3"}
@@ -57,6 +67,17 @@ def render(directory):
     return [item for item in yaml.safe_load_all(done.stdout) if item]
 
 
+def render_with(component):
+    """deploy/base with a component that no overlay has; kustomize takes relative paths only."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        (directory / "kustomization.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+            "resources": [os.path.relpath(DEPLOY / "base", directory)],
+            "components": [os.path.relpath(DEPLOY / "components" / component, directory)]}))
+        return render(directory)
+
+
 class Deploy(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -91,9 +112,12 @@ class Deploy(unittest.TestCase):
         cls.api.apply(path_of(item), item)
         return cls.api.warnings
 
-    def apply_all(self, name, objects):
+    def apply_quietly(self, name, objects):
         for item in sorted(objects, key=lambda item: item["kind"] != "Namespace"):
             self.assertEqual(self.apply(item), [], f"{name}: {item['kind']} {item['metadata']['name']}")
+
+    def apply_all(self, name, objects):
+        self.apply_quietly(name, objects)
         kinds = sorted({item["kind"] for item in objects})
         figure(f"{name}: {len(objects)} objects taken: {', '.join(kinds)}")
 
@@ -103,6 +127,9 @@ class Deploy(unittest.TestCase):
         for directory in found:
             with self.subTest(directory.name):
                 self.apply_all(directory.name, render(directory))
+        for component in OPTIONAL:
+            with self.subTest(component):
+                self.apply_all(component, render_with(component))
 
     def test_plain_examples_are_taken(self):
         for path in sorted((DEPLOY / "examples").glob("*.yaml")):
@@ -117,37 +144,57 @@ class Deploy(unittest.TestCase):
             self.apply({**policy, "metadata": {"name": "wrong", "namespace": "shop"}})
 
     def test_pod_security_says_what_it_must(self):
-        """The namespace admits the pods as they are. At the level `baseline` it would object to what deploy/README.md
-        gives reasons for, and to nothing else; at `restricted` to no more than that and root."""
-        objects = render(DEPLOY / "overlays/flannel")
-        self.apply_all("flannel", objects)
-        allowed = {
-            "coracle": ["privileged (container \"netns-setup\"", "hostPath volumes (volumes \"node-init-ns\", \"node-netns\")",
-                        "non-default capabilities (containers \"ipvs\", \"exabgp\""],
-            "coracle-reflector": ["host namespaces (hostNetwork=true)", "hostPort (container \"gobgpd\""],
-        }
-        for item in objects:
-            if item["kind"] not in ("Deployment", "DaemonSet"):
-                continue
-            name, template = item["metadata"]["name"], item["spec"]["template"]
-            # admitted: with its priority class, and at the level that is enforced
-            pod = {"apiVersion": "v1", "kind": "Pod", "spec": template["spec"],
-                   "metadata": {"name": f"{name}-1", "namespace": "coracle", "labels": template["metadata"]["labels"]}}
-            self.api.create(path_of(pod).rpartition("/")[0] + "?dryRun=All&fieldValidation=Strict", pod)
-            for level in ("baseline", "restricted"):
-                self.warn_at(level)
-                warnings = self.apply({**item, "metadata": {**item["metadata"], "annotations": {"applied-at": level}}})
-                found = re.search(f'would violate PodSecurity \\\\"{level}:[^"]+": (.*)"', " ".join(warnings))
-                self.assertTrue(found, warnings)
-                text = found[1].replace('\\"', '"')
-                figure(f"{name}, level {level}: {text}")
-                if level == "baseline":
-                    for objection in re.split(r"(?<=\)), ", text):
-                        self.assertTrue(objection.startswith(tuple(allowed[name])), objection)
-        self.warn_at(None)
+        """The namespaces admit the pods of every overlay as they are. At the level `baseline` they would object to what
+        deploy/README.md gives reasons for, and to nothing else; at `restricted` to no more than that and root."""
+        said = {}
+        for directory in kustomizations():
+            objects = render(directory)
+            self.apply_quietly(directory.name, objects)
+            for item in objects:
+                if item["kind"] in ("Deployment", "DaemonSet"):
+                    with self.subTest(f"{directory.name}: {item['metadata']['name']}"):
+                        self.admit(item)
+                        for level, text in self.objections(item):
+                            said.setdefault((item["metadata"]["name"], level, text), []).append(directory.name)
+        for (name, level, text), overlays in sorted(said.items()):
+            figure(f"{name}, level {level}: {text} ({', '.join(overlays)})")
+        self.assertEqual({name for name, _, _ in said}, set(OBJECTIONS))
 
-    def warn_at(self, level):
-        self.api.patch("/api/v1/namespaces/coracle", {"metadata": {"labels": {
+    def admit(self, item):
+        """With its priority class, and at the level that is enforced."""
+        template, namespace = item["spec"]["template"], item["metadata"].get("namespace", "default")
+        pod = {"apiVersion": "v1", "kind": "Pod", "spec": template["spec"],
+               "metadata": {"name": f"{item['metadata']['name']}-1", "namespace": namespace,
+                            "labels": template["metadata"]["labels"]}}
+        self.api.create(path_of(pod).rpartition("/")[0] + "?dryRun=All&fieldValidation=Strict", pod)
+
+    def objections(self, item):
+        """Yields (level, what Pod Security would object to)."""
+        name, namespace = item["metadata"]["name"], item["metadata"].get("namespace", "default")
+        for level in ("baseline", "restricted"):
+            self.warn_at(namespace, level)
+            text = self.await_warning(item, rf'would violate PodSecurity \\"{level}:[^"]+": (.*)"')
+            if level == "baseline":
+                for objection in re.split(r"(?<=\)), ", text):
+                    self.assertTrue(objection.startswith(tuple(OBJECTIONS[name])), objection)
+            yield level, text
+        self.warn_at(namespace, None)
+        self.await_warning(item, "^()$")
+
+    def await_warning(self, item, pattern):
+        """Admission sees a namespace's new label after a moment only."""
+        deadline = time.monotonic() + 20
+        while True:
+            annotations = {"applied-at": str(time.monotonic())}
+            warnings = " ".join(self.apply({**item, "metadata": {**item["metadata"], "annotations": annotations}}))
+            found = re.search(pattern, warnings)
+            if found:
+                return found[1].replace('\\"', '"')
+            self.assertLess(time.monotonic(), deadline, f"no warning like {pattern}: {warnings}")
+            time.sleep(0.1)
+
+    def warn_at(self, namespace, level):
+        self.api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": {
             "pod-security.kubernetes.io/warn": level}}})
 
     def may(self, verb, resource, namespace=None, name=None, subresource=None):
@@ -171,6 +218,10 @@ class Deploy(unittest.TestCase):
                 self.assertTrue(self.may(verb, resource, "shop", subresource=subresource))
                 self.assertFalse(self.may(verb, resource, "default", subresource=subresource))
                 self.assertFalse(self.may(verb, resource, subresource=subresource))
+        # and reads of its own namespace what it compares itself with, which of Services there is nothing
+        self.assertTrue(self.may("list", "discovery.k8s.io/endpointslices", "coracle"))
+        self.assertTrue(self.may("watch", "discovery.k8s.io/endpointslices", "coracle"))
+        self.assertFalse(self.may("list", "services", "coracle"))
         for verb, resource in (("get", "secrets"), ("patch", "services"), ("delete", "services"), ("list", "pods")):
             self.assertFalse(self.may(verb, resource, "shop"), f"{verb} {resource}")
         self.assertTrue(self.may("update", "coordination.k8s.io/leases", "coracle", "coracle"))

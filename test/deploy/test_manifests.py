@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "test/api"))
 from daemon import Daemon, Programs  # noqa: E402
 from fake_api import FakeApi  # noqa: E402
 
-CORACLE, STUB, VERSION = (sys.argv.pop(1) for _ in range(3))
+CORACLE, ANNOUNCER, RESILIENT, STUB, VERSION = (sys.argv.pop(1) for _ in range(5))
 CORACLE = os.path.abspath(CORACLE)
 PROGRAMS = Programs(CORACLE, STUB, str(ROOT / "templates"))
 DEPLOY = ROOT / "deploy"
@@ -30,6 +30,7 @@ CAPABILITIES = {"ipvs": {"NET_ADMIN", "NET_RAW"}, "exabgp": {"NET_ADMIN", "SYS_A
 ESCALATES = {"exabgp"}  # its child takes capabilities from its file
 HOST_NETWORK = {"coracle-reflector", "coracle-vrrp"}
 MONITORING = DEPLOY / "components/monitoring"
+OPTIONAL = ("host-ip", "monitoring")  # components that no overlay has
 
 
 def overlays():
@@ -44,6 +45,17 @@ def render(directory):
     return [item for item in yaml.safe_load_all(done.stdout) if item]
 
 
+def render_with(component):
+    """deploy/base with a component that no overlay has; kustomize takes relative paths only."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        (directory / "kustomization.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+            "resources": [os.path.relpath(DEPLOY / "base", directory)],
+            "components": [os.path.relpath(DEPLOY / "components" / component, directory)]}))
+        return render(directory)
+
+
 def ours(container):
     return "coracle-" in container["image"]
 
@@ -52,6 +64,8 @@ class Manifests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.rendered = {str(directory.relative_to(DEPLOY)): render(directory) for directory in overlays()}
+        for component in OPTIONAL:
+            cls.rendered[f"components/{component}"] = render_with(component)
 
     def pods(self):
         for name, objects in self.rendered.items():
@@ -112,6 +126,20 @@ class Manifests(unittest.TestCase):
                               and other["metadata"]["name"] == "coracle"][0]
                 self.assertEqual(selector, deployment["spec"]["selector"], f"{name}: {item['kind']}")
 
+    def test_second_fleet_has_nothing_in_common_with_the_first(self):
+        def identity(item):
+            return item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]
+        first, second = self.rendered["overlays/dev"], self.rendered["overlays/second-fleet"]
+        self.assertEqual({identity(item) for item in first} & {identity(item) for item in second}, set())
+        roles = {item["metadata"]["name"] for item in second if item["kind"].endswith("Role")}
+        for item in second:
+            if item["kind"].endswith("Binding"):
+                self.assertEqual([subject["namespace"] for subject in item["subjects"]], ["coracle-internal"])
+                self.assertIn(item["roleRef"]["name"], roles)
+        classes = {yaml.safe_load(item["data"]["coracle.yaml"])["loadBalancerClass"] for item in first + second
+                   if item["kind"] == "ConfigMap" and "coracle.yaml" in item["data"]}
+        self.assertEqual(len(classes), 2)
+
     def test_version_is_the_projects(self):
         labels = self.rendered["overlays/dev"][0]["metadata"]["labels"]
         self.assertEqual(labels["app.kubernetes.io/version"], VERSION)
@@ -130,6 +158,21 @@ class Manifests(unittest.TestCase):
                     out = self.coracle("render", "--config", config, "--templates", ROOT / "templates", "--output",
                                        "exabgp", "--pod-address", "10.244.1.5", "--node-address", "198.51.100.31")
                     self.assertEqual(out.count("\nneighbor "), len(yaml.safe_load(config.read_text())["bgp"]["reflectors"]))
+
+    def test_old_kubernetes_gets_fields_that_it_knows(self):
+        for name, field in (("overlays/dev", "status.hostIPs"), ("components/host-ip", "status.hostIP")):
+            fields = {entry["valueFrom"]["fieldRef"]["fieldPath"] for item in self.rendered[name]
+                      if item["kind"] == "Deployment" for container in item["spec"]["template"]["spec"]["initContainers"]
+                      for entry in container["env"] if entry["name"] == "CORACLE_NODE_ADDRESS"}
+            self.assertEqual(fields, {field})
+
+    def test_vrrp_speaks_of_the_pools_there_are(self):
+        values = {}
+        for item in self.rendered["overlays/vrrp"]:
+            if item["kind"] == "ConfigMap":
+                values.update({name: yaml.safe_load(text) for name, text in item["data"].items() if name.endswith(".yaml")})
+        self.assertEqual(values["vrrp.yaml"]["pools"],
+                         [prefix for pool in values["coracle.yaml"]["pools"] for prefix in pool["prefixes"]])
 
     def test_reflectors_values_fit_their_template(self):
         for name, objects in self.rendered.items():
@@ -162,6 +205,13 @@ class Manifests(unittest.TestCase):
         for words in ("lb_kind TUN", "lb_kind NAT", "connect_timeout 20", "path /health"):
             self.assertIn(words, out)
 
+    def test_own_template_differs_from_ours_in_its_times_only(self):
+        """What ours has learned since, a copy should have as well."""
+        def without_times(path):
+            text = re.sub(r"\A\{\{!.*?\}\}\n", "", path.read_text(), flags=re.DOTALL)
+            return re.sub(r"(connect_timeout|retry|delay_before_retry|delay_loop) \S+", r"\1", text)
+        self.assertEqual(without_times(DEPLOY / "examples/own-template/patient"), without_times(ROOT / "templates/virtual_server"))
+
     def run_coracle(self, *words):
         done = subprocess.run([CORACLE, *words], text=True, capture_output=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -182,14 +232,19 @@ endpoints: [{addresses: [10.244.1.7]}]
 
 
 class Manual(unittest.TestCase):
-    def test_manual_knows_every_flag(self):
-        page = (ROOT / "controller/coracle.8").read_text().replace("\\-", "-")
-        for command in ("controller", "render", "check", "status"):
-            told = subprocess.run([CORACLE, command, "--help"], text=True, capture_output=True, check=True).stdout
-            flags = re.findall(r"^  (--[\w-]+)", told, re.M)
-            self.assertGreater(len(flags), 3)
-            for flag in flags:
-                self.assertIn(f".BI {flag} ", page)
+    def check(self, page, *command):
+        text = (ROOT / page).read_text().replace("\\-", "-")
+        told = subprocess.run([*command, "--help"], text=True, capture_output=True, check=True).stdout
+        flags = re.findall(r"^  (--[\w-]+)", told, re.M)
+        self.assertGreater(len(flags), 3)
+        for flag in flags:
+            self.assertRegex(text, rf"(?m)^\.B\w* {flag}\b")
+
+    def test_manuals_know_every_flag(self):
+        for command in ("controller", "render", "check", "status", "trace"):
+            self.check("controller/coracle.8", CORACLE, command)
+        self.check("controller/coracle-announcer.8", ANNOUNCER)
+        self.check("routers/resilient/coracle-resilient.8", RESILIENT)
 
 
 class Monitoring(unittest.TestCase):
@@ -222,7 +277,7 @@ class Monitoring(unittest.TestCase):
             self.assertTrue(names and names <= exist, f"{query}: {names - exist}")
         page = (ROOT / "docs/operate.md").read_text()
         for name in set(re.findall(r"`(?:coracle_)?(\w+)`", page)):
-            if f"coracle_{name}" in page:
+            if re.search(rf"\bcoracle_{name}\b", page):
                 self.assertIn(f"coracle_{name}", exist)
 
     def test_every_alert_is_explained(self):

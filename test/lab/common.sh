@@ -32,7 +32,8 @@ lab_launch() {
     done
     if [ -n "${CORACLE_IMAGES:-}" ]; then
         cc -O2 -static -o "$lab/bin/tries" "$root/test/lab/tries.c"
-        set -- "$@" --kernel "ubd0r=$root/build/images/ipvs.ext4" --kernel "ubd1r=$root/build/images/exabgp.ext4"
+        set -- "$@" --kernel "ubd0r=$root/build/images/ipvs.ext4" --kernel "ubd1r=$root/build/images/exabgp.ext4" \
+            --kernel "ubd2r=$root/build/images/reflector.ext4"
     fi
     setsid "$python" "$root/test/lab/host.py" --dir "$lab" --build "$build" --trixie "$trixie" --router "${CORACLE_ROUTER:-gobgp}" \
         --minutes "$minutes" "$@" \
@@ -71,9 +72,11 @@ lab_render() {
         > "$lab/rendered/vrrp.conf"
     "$build/controller/coracle" render --config "$root/test/lab/coracle.yaml" --output pools > "$lab/rendered/pools"
     [ -n "${CORACLE_IMAGES:-}" ] || return 0
-    "$python" -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' \
-        < "$root/deploy/base/deployment.yaml" > "$lab/rendered/deployment.json"
-    for image in ipvs exabgp; do
+    for manifest in base/deployment components/reflector/daemonset overlays/vrrp/daemonset; do
+        "$python" -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' \
+            < "$root/deploy/$manifest.yaml" > "$lab/rendered/$(echo "$manifest" | tr / -).json"
+    done
+    for image in ipvs exabgp reflector; do
         cp "$root/build/images/$image.json" "$lab/rendered/coracle-$image.json"
     done
 }

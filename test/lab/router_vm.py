@@ -1,4 +1,5 @@
 """A client, a router and a reflector of routers/build, and three nodes with a VIP: router_vm.py VARIANT DIR
+VARIANT uefi: the reflector alone, in qemu.
 
 Runs as root inside `unshare --net --mount --pid`: the two machines are User-Mode Linux, the rest are namespaces, and
 all of it ends with this process. Names and addresses are those of routers/site.yaml.
@@ -12,6 +13,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -80,6 +82,14 @@ def client():
             answers = [name if ask(connection) == name else "failed of " + name for connection, name in kept]
         print(*(f"{name.replace(' ', '-')}={count}" for name, count in sorted(collections.Counter(answers).items())),
               flush=True)
+
+
+def hello():
+    """Opens a BGP session with the reflector as an LB pod would; prints the type of the message that it answers with."""
+    with socket.create_connection(("10.0.0.109", 179), timeout=10, source_address=("172.16.1.11", 0)) as connection:
+        body = struct.pack("!BHH4sB", 4, 65021, 9, socket.inet_aton("172.16.1.11"), 0)
+        connection.sendall(b"\xff" * 16 + struct.pack("!HB", 19 + len(body), 1) + body)
+        print(connection.recv(19)[18])
 
 
 # ---- the machines
@@ -207,6 +217,12 @@ class Lab:
             if state != "running":
                 raise Failed(machine.shell("systemctl --failed; journalctl -b -p warning --no-pager | tail -n 40"))
 
+    def check_reflector(self):
+        """What templates/README.md asks of it."""
+        said = self.reflector.shell("systemctl show gobgpd --property ExecStart,RestartUSec; ps -C gobgpd -o args=")
+        if not re.search(r"^/usr/bin/gobgpd -r ", said, re.M) or "RestartUSec=5s" not in said:
+            raise Failed(f"the reflector's gobgpd: {said}")
+
     def converge(self):
         if self.variant == "gobgp":
             established = "gobgp neighbor 10.0.0.109 | grep -c 'BGP state = ESTABLISHED'"
@@ -273,10 +289,32 @@ def logs():
                 print(f"---- {name}", *file.readlines()[-30:], sep="\n")
 
 
+def uefi():
+    make_network()
+    start = time.monotonic()
+    with open(f"{WORK}/qemu.log", "wb") as log:
+        subprocess.Popen([f"{TOP}/routers/run", "--tcg", f"{WORK}/uefi.img", "tap-ref"], stdin=subprocess.DEVNULL,
+                         stdout=log, stderr=log)
+
+    def answers():
+        done = subprocess.run(["ip", "netns", "exec", "node1", sys.executable, __file__, "hello"], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        return done.stdout.strip() == "1"  # its OPEN
+    try:
+        wait_for(answers, "the reflector answers in BGP", 900, every=2)
+        print(f"ok lab.router_vm_uefi ({time.monotonic() - start:.0f} s)")
+    except Failed as error:
+        print(f"FAILED: {error}")
+        logs()
+        print("not ok lab.router_vm_uefi")
+        sys.exit(1)
+
+
 def main(variant):
     lab = Lab(variant)
     try:
         lab.boot()
+        lab.check_reflector()
         lab.converge()
         lab.requests()
         lab.restarts(lab.survivors())
@@ -296,9 +334,11 @@ def main(variant):
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(sys.argv[2])
+    elif sys.argv[1] == "hello":
+        hello()
     elif sys.argv[1] == "client":
         client()
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         WORK = sys.argv[2]
-        main(sys.argv[1])
+        uefi() if sys.argv[1] == "uefi" else main(sys.argv[1])

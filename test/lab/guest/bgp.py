@@ -1,20 +1,24 @@
 """What gobgpd says of its sessions and routes, and a pod that speaks BGP without being an LB pod."""
 import collections
 import json
+import os
 import subprocess
 
 import fig6
 from machine import LAB, LOGS, Machine
 
 ESTABLISHED = 6
+REFLECTOR = "components-reflector-daemonset"
 Session = collections.namedtuple("Session", "since received")
 
 
 def sessions(machine):
     """{address of a neighbor: its session} of those that are up: none while gobgpd itself is not."""
     found = {}
+    socket = f"{machine.home}/volumes/{REFLECTOR}/coracle/api.sock"  # of deploy/components/reflector
+    where = ["--target", f"unix://{socket}"] if os.path.exists(socket) else []
     try:
-        said = machine.output("gobgp", "neighbor", "-j")
+        said = machine.output("gobgp", *where, "neighbor", "-j")
     except subprocess.CalledProcessError:
         return found
     for peer in json.loads(said or "[]"):
@@ -49,6 +53,14 @@ def rib(machine="router"):
 def stale(machine="router"):
     """The prefixes with a path that a dead neighbor has left behind."""
     return [prefix for prefix, known in paths(machine).items() if any(path.get("stale") for path in known)]
+
+
+def preferences():
+    """The local preferences of the paths that the router has."""
+    if fig6.ROUTER_RUNS == "frr":
+        return {path["locPrf"] for known in paths().values() for path in known}
+    return {attribute["value"] for known in paths().values() for path in known for attribute in path["attrs"]
+            if attribute["type"] == 5}
 
 
 def log(machine, daemon="gobgpd"):

@@ -1,5 +1,5 @@
 """The LB pods' containers as a cluster would run them: from the images that test/images has built, with everything that
-deploy/base/deployment.yaml says of them, by an OCI runtime (crun).
+deploy/base/deployment.yaml says of them, by an OCI runtime (crun). And those of the DaemonSets: reflectors, VRRP.
 
 The lab adds two things: the objects, for it has no API, and its own programs, so that a scenario can try what a container
 may do.
@@ -16,7 +16,7 @@ import oci
 from cluster import OBJECTS
 from machine import LAB, LOGS, Machine
 
-DEVICES = {"coracle-ipvs": "/dev/ubda", "coracle-exabgp": "/dev/ubdb"}
+DEVICES = {"coracle-ipvs": "/dev/ubda", "coracle-exabgp": "/dev/ubdb", "coracle-reflector": "/dev/ubdc"}
 IMAGES = f"{LAB}/images"
 CRUN = ["/usr/bin/crun", "--cgroup-manager=disabled"]
 PASSWORD = f"{LAB}/tree/test/lab/bgp-password"
@@ -32,8 +32,42 @@ def load(name):
         return json.load(file)
 
 
-def pod_spec():
-    return load("deployment")["spec"]["template"]["spec"]
+def pod_spec(manifest="base-deployment"):
+    return load(manifest)["spec"]["template"]["spec"]
+
+
+class NodePod:
+    """A pod of a DaemonSet, on its node's own network. files: {ConfigMap: {file: its text}}."""
+
+    def __init__(self, node, address, address6, manifest, files):
+        self.name = self.node = node.name
+        self.netns, self.home = node.netns, node.home
+        self.run_dir = f"{node.home}/volumes/{manifest}"
+        self.address = self.node_address = address
+        self.address6 = self.node_address6 = address6
+        self.spec, self.files = pod_spec(manifest), files
+
+    def start(self):
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+        for container in self.spec.get("initContainers", ()):
+            Container(self, container["name"]).run()
+        for container in self.spec["containers"]:
+            Container(self, container["name"]).start()
+
+    def ready(self):
+        """What its readiness probes say."""
+        for container in self.spec["containers"]:
+            try:
+                Container(self, container["name"]).output(*container["readinessProbe"]["exec"]["command"])
+            except subprocess.CalledProcessError:
+                return False
+        return True
+
+    def remove(self):
+        for kind in ("initContainers", "containers"):
+            for container in self.spec.get(kind, ()):
+                Container(self, container["name"]).remove()
+        shutil.rmtree(self.run_dir, ignore_errors=True)
 
 
 def prepare(nodes):
@@ -44,7 +78,7 @@ def prepare(nodes):
         os.makedirs(f"{IMAGES}/{image}")
         linux.mount(device, f"{IMAGES}/{image}", "ext4", linux.MS_RDONLY)
     for node in nodes:
-        directory = f"{node.run_dir}/netns"
+        directory = f"{node.run_dir}/coracle-netns"
         os.mkdir(directory)
         linux.mount("tmpfs", directory, "tmpfs")
         linux.mount(None, directory, flags=linux.MS_SHARED)
@@ -54,9 +88,9 @@ def prepare(nodes):
 class Container:
     def __init__(self, pod, name):
         self.pod, self.name = pod, name
-        self.spec = pod_spec()
-        self.container = next(container for kind in ("initContainers", "containers") for container in self.spec[kind]
-                              if container["name"] == name)
+        self.spec = getattr(pod, "spec", None) or pod_spec()
+        self.container = next(container for kind in ("initContainers", "containers")
+                              for container in self.spec.get(kind, ()) if container["name"] == name)
         self.home = f"{pod.home}/containers/{name}"
 
     def volume(self, volume):
@@ -68,21 +102,26 @@ class Container:
             return f"/proc/{node.pid('init')}/ns" if path == "/proc/1/ns" else f"{node.home}{path}"
         if kind == "emptyDir":
             directory = f"{self.pod.run_dir}/coracle"  # where the host's programs look for it too: test/lab/shell
-            os.makedirs(directory, exist_ok=True)
-            os.chown(directory, -1, self.spec["securityContext"]["fsGroup"])
-            os.chmod(directory, 0o2777)
+            if not os.path.exists(directory):  # once for all containers of the pod
+                os.makedirs(directory)
+                group = self.spec["securityContext"].get("fsGroup")
+                if group is not None:
+                    os.chown(directory, -1, group)
+                os.chmod(directory, 0o777 if group is None else 0o2777)
             return directory
-        if kind == "configMap":
-            return {"coracle-templates": fig6.TEMPLATES}[volume["configMap"]["name"]]
+        if volume.get("configMap", {}).get("name") == "coracle-templates":
+            return fig6.TEMPLATES
         directory = f"{self.home}/volumes/{volume['name']}"
         os.makedirs(directory, exist_ok=True)
-        for source in volume["projected"]["sources"]:
+        for source in volume["projected"]["sources"] if kind == "projected" else [volume]:
             self.project(directory, source)
         return directory
 
-    @staticmethod
-    def project(directory, source):
+    def project(self, directory, source):
         """Nothing for what is of no use without an API: a token, and the API's certificate."""
+        for name, text in getattr(self.pod, "files", {}).get(source.get("configMap", {}).get("name"), {}).items():
+            with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
         if source.get("configMap", {}).get("name") == "coracle-config":
             with open(fig6.CONFIG, encoding="utf-8") as file:
                 text = file.read().replace(PASSWORD, "/etc/coracle/bgp/password")

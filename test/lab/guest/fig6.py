@@ -76,8 +76,8 @@ class Pod(Machine):
     def destroy(self):
         if containers.available():
             containers.remove(self)
-        if os.path.exists(f"{self.run_dir}/netns/node"):
-            linux.umount(f"{self.run_dir}/netns/node")
+        if os.path.exists(f"{self.run_dir}/coracle-netns/node"):
+            linux.umount(f"{self.run_dir}/coracle-netns/node")
         Machine(self.node).ip([f"link del {self.name}"])
         super().destroy()
 
@@ -171,10 +171,10 @@ def start_reflector(reflector):
 def start_router(router):
     os.mkdir(f"{router.run_dir}/frr")
     shutil.chown(f"{router.run_dir}/frr", "frr", "frr")
-    router.start("zebra", ["/usr/lib/frr/zebra", "-f", rendered(router, "zebra.conf")])
+    router.start("zebra", ["/usr/lib/frr/zebra", "--log", "stdout", "-f", rendered(router, "zebra.conf")])
     wait_for(lambda: os.path.exists(f"{router.run_dir}/frr/zserv.api"), 20, "zebra listens")
     if ROUTER_RUNS == "frr":
-        router.start("bgpd", ["/usr/lib/frr/bgpd", "-f", "/dev/null"])
+        router.start("bgpd", ["/usr/lib/frr/bgpd", "--log", "stdout", "-f", "/dev/null"])
         wait_for(lambda: os.path.exists(f"{router.run_dir}/frr/bgpd.vty"), 20, "bgpd listens")
         router.output("vtysh", "-f", rendered(router, "frr.conf"))
     else:
@@ -213,10 +213,10 @@ def connect(pod):
     pod.connect()
     if containers.available():
         return pod
-    os.mkdir(f"{pod.run_dir}/netns")
+    os.mkdir(f"{pod.run_dir}/coracle-netns")
     os.mkdir(f"{pod.run_dir}/coracle")  # the emptyDir that both containers mount
-    open(f"{pod.run_dir}/netns/node", "x", encoding="ascii").close()
-    linux.mount(f"/run/netns/{pod.node}", f"{pod.run_dir}/netns/node", flags=linux.MS_BIND)
+    open(f"{pod.run_dir}/coracle-netns/node", "x", encoding="ascii").close()
+    linux.mount(f"/run/netns/{pod.node}", f"{pod.run_dir}/coracle-netns/node", flags=linux.MS_BIND)
     return pod
 
 
@@ -256,6 +256,14 @@ def start_containers(pod):
                   env=EXABGP_ENVIRONMENT)
     if not pod.pid("ipvs"):
         start_ipvs(pod)
+
+
+def reconfigure(pod):
+    """Starts exabgp anew with what its configuration is now; in a cluster it is the init container that renders it."""
+    pod.kill("exabgp")
+    if containers.available():
+        containers.start_init(pod)
+    start_containers(pod)
 
 
 def start_ipvs(pod, objects=OBJECTS, **environment):

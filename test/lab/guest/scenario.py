@@ -75,8 +75,7 @@ class Lab:
             return
         for pod in self.lbs.values():
             if pod.exists():
-                pod.kill("exabgp")
-                fig6.start_containers(pod)
+                fig6.reconfigure(pod)
         self.wait(lambda: not self.next_hops(), 5, "the sessions with the old configuration have ended")
 
     def new_lb(self, name):

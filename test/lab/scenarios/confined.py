@@ -8,6 +8,14 @@ import oci
 from containers import IMAGES, Container, pod_spec
 
 IMAGES_ONLY = True
+TRY_TO_REPLACE = """import errno, os
+for act in (lambda: os.unlink("/run/coracle/pools"), lambda: open("/run/coracle/pools", "a")):
+    try:
+        act()
+        print("done")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
 LIMIT_S = 60
 
 
@@ -59,6 +67,18 @@ def check_tries(pod, container):
     return len(places), len(rights)
 
 
+def check_orders(pod):
+    """What root has written for the announcer, nobody else can replace: exabgp's user owns none of it."""
+    path = f"{pod.run_dir}/coracle/pools"
+    with open(path, encoding="ascii") as file:
+        pools = file.read()
+    assert pools.split() == ["10.1.1.0/24", "fd00:1:1::/112"], f"pools: {pools}"
+    entry = os.stat(path)
+    assert (entry.st_uid, stat.S_IMODE(entry.st_mode)) == (0, 0o644), f"pools: {entry}"
+    said = Container(pod, "exabgp").output("/usr/bin/python3", "-c", TRY_TO_REPLACE)
+    assert said.split() == ["EPERM", "EACCES"], f"exabgp's user, told to replace and to write /run/coracle/pools: {said}"
+
+
 def check_image(image):
     """A file that gives rights to whoever runs it is in an image only if it is known here."""
     top = f"{IMAGES}/{image}"
@@ -85,7 +105,8 @@ def run(lab):
         if container["name"] == "exabgp":
             assert held.pop("coracle-announc") == ["NET_ADMIN"], "the announcer keeps other capabilities than it needs"
             assert not any(held.values()), f"exabgp has capabilities: {held}"
+            check_orders(pod)
     privileged = {image: check_image(image) for image in sorted(os.listdir(IMAGES))}
-    assert privileged == {"coracle-exabgp": ["/usr/sbin/coracle-announcer"], "coracle-ipvs": []}, privileged
+    assert privileged == {"coracle-exabgp": ["/usr/sbin/coracle-announcer"], "coracle-ipvs": [], "coracle-reflector": []}, privileged
     assert lab.is_settled(), f"the pod has suffered: {lab.describe()}"
     return "; ".join(figures)

@@ -18,6 +18,9 @@ FOREIGN = [
     f"{fig6.VIP}/32 next-hop 192.168.1.2", "10.1.1.98/32 next-hop 172.16.3.66", "10.1.1.97/32 next-hop 192.0.2.1",
     "fd00:1:1::98/128 next-hop fd00:16:3::66",
 ]
+# What lb1 announces, and worth more than that: the next-hop is lb1's node, so that the kernel's routes stay as they are if
+# it counts as much as all others.
+GREEDY = [f"{fig6.VIP}/32 next-hop {fig6.NODES[1]} local-preference 200 med 0 community [ 65535:666 ]"]
 FLOOD = [f"10.66.{i // 250}.{i % 250}/32 next-hop {NODE}" for i in range(10000)]
 API_PORT = 50051  # of gobgpd
 
@@ -83,6 +86,16 @@ def run(lab):
         pod.kill("liar")
         lab.wait(unmoved(lambda: MARK not in fib(), MARK), 5, "the route has gone with its session")
 
+        bgp.speak(pod, "greedy", GREEDY)
+        lab.wait(unmoved(lambda: bgp.rib()[VIP_ROUTE] == 6), 40, "the router has the path, from both reflectors")
+        until = time.monotonic() + 4
+        while time.monotonic() < until:
+            unmoved()()
+            time.sleep(0.05)
+        assert bgp.preferences() == {100}, f"the router has paths of the preferences {bgp.preferences()}"
+        pod.kill("greedy")
+        lab.wait(unmoved(lambda: bgp.rib() == paths), 5, "the path has gone with its session")
+
         before = count_logs("prefix limit")
         bgp.speak(pod, "flood", FLOOD)
         cut = lab.wait(unmoved(lambda: all(now > then for now, then in zip(count_logs("prefix limit"), before))), 60,
@@ -98,6 +111,7 @@ def run(lab):
         fig6.kill_pod(pod)
     load.stop()
     assert load.failed == 0, f"{load.failed} requests failed: {load.failures[:3]}"
-    return (f"without the password: no session; {len(FOREIGN)} foreign prefixes and next-hops: received, none kept; "
+    return (f"without the password: no session; {len(FOREIGN)} foreign prefixes and next-hops: received, none kept; a "
+            f"route of local preference 200: counts as one of the others' 100; "
             f"{len(FLOOD)} prefixes: session cut off {cut:.1f} s after exabgp's start; the router's routes never moved, "
             f"0 of {load.succeeded} requests failed")

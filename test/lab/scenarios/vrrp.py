@@ -1,8 +1,10 @@
-"""The paper's Fig. 5: the router sends everything to one node, which VRRP finds; it dies in several ways."""
+"""The paper's Fig. 5: the router sends everything to one node, which VRRP finds; it dies in several ways. With --images
+keepalived runs in the pods of overlays/vrrp, with their rights."""
 import os
 import signal
 import time
 
+import containers
 import fig6
 import linux
 from machine import LAB, Machine, ip_batch
@@ -17,17 +19,31 @@ def run(lab):
     # a table of its own: the main one has what BGP says
     router.ip([f"route add 10.1.1.0/24 via {ADDRESS} table 5", "rule add to 10.1.1.0/24 lookup 5"])
     try:
-        for node in nodes.values():
-            start(node)
+        for lb in nodes:
+            start(lab, lb)
         return deaths(lab, nodes)
     finally:
         router.ip(["rule del to 10.1.1.0/24 lookup 5", "route flush table 5"])
         ip_batch([f"link set {node.name} master br0" for node in nodes.values()])
-        for node in nodes.values():
+        for lb, node in nodes.items():
             node.kill("vrrp", number=signal.SIGTERM)
+            if containers.available():
+                daemon_pod(lab.lbs[lb]).remove()
 
 
-def start(node):
+def daemon_pod(lb):
+    with open(f"{LAB}/out/rendered/vrrp.yaml", encoding="utf-8") as file:
+        files = {"coracle-vrrp": {"vrrp.yaml": file.read()}}
+    return containers.NodePod(Machine(lb.node), lb.node_address, lb.node_address6, "overlays-vrrp-daemonset", files)
+
+
+def start(lab, lb):
+    if containers.available():
+        pod = daemon_pod(lab.lbs[lb])
+        pod.start()
+        lab.wait(pod.ready, 20, f"VRRP runs on {pod.node}")
+        return
+    node = Machine(lab.lbs[lb].node)
     with open(f"{LAB}/out/rendered/vrrp.conf", encoding="utf-8") as file:
         config = file.read()
     with open(f"{LAB}/tree/deploy/vrrp-check", encoding="utf-8") as file:
@@ -75,7 +91,7 @@ def deaths(lab, nodes):
         nodes[lb].kill("vrrp", number=signal.SIGTERM)
     first = masters(nodes)[0]
     _, stopped = failover(lab, nodes, stop, 5)
-    start(nodes[first])
+    start(lab, first)
 
     new, pod_died = failover(lab, nodes, lambda lb: fig6.kill_pod(lab.lbs[lb]), 15)
     dead = (set(lab.lbs) - {new}).pop()

@@ -12,21 +12,10 @@ import unittest
 
 import exposition
 from daemon import Daemon, Programs, PATIENCE_S
-from fake_api import FakeApi
+from fake_api import FakeApi, put_service, put_slice
 
 PROGRAMS = Programs(*(sys.argv.pop(1) for _ in range(3)))
 CHANGES = 20
-
-
-def put_service(api, name, address=None, namespace="shop"):
-    status = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "Proxy"}]} if address else {}}
-    api.store.put("Service", name, status=status, namespace=namespace,
-                  spec={"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "ports": [{"port": 80}]})
-
-
-def put_slice(api, name, *addresses, namespace="shop"):
-    api.store.put("EndpointSlice", f"{name}-1", namespace=namespace, labels={"kubernetes.io/service-name": name},
-                  addressType="IPv4", ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
 
 
 def daemon_of(api, directory, config=""):

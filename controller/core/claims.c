@@ -363,10 +363,11 @@ int claims_resolve(struct plan *plan, const struct config *config, const struct 
         return r;
 }
 
-/* Whether the service's status says just these addresses. Few each. */
+/* Whether the service's status says just these addresses, and that they are not kube-proxy's. One without any
+ * ipMode stays: a cluster that does not know it would drop it from each write. Few each. */
 static bool says_already(const struct service *service, const struct claim *claims, size_t count)
 {
-        if (service->n_status_addrs != count)
+        if (service->n_status_addrs != count || service->other_mode)
                 return false;
         for (size_t i = 0; i < count; i++)
                 if (!claims[i].from_status)

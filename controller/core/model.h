@@ -59,6 +59,7 @@ struct service {
         char *annotations[ANNOTATION_COUNT];
         struct addr *status_addrs; /* status.loadBalancer.ingress[].ip */
         size_t n_status_addrs;
+        bool other_mode; /* an address of them has an ipMode, and that is not Proxy */
         struct service_port *ports;
         size_t n_ports;
         struct prefix *source_ranges; /* spec.loadBalancerSourceRanges, those that are CIDRs; bits beyond the

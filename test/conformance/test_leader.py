@@ -103,6 +103,15 @@ class Leader(ConformanceTest):
         shop.delete_service("first")
         self.await_(lambda: shop.addresses("second") == ["10.1.7.7"])
 
+    def test_status_that_an_older_cluster_wrote_is_put_right(self):
+        """Without ipMode in the write the API sets VIP, as it does for what was written before it knew it."""
+        self.shop.service("web", ["10.1.7.7"])
+        self.shop.set_addresses("web", "10.1.7.7", mode=None)
+        self.assertEqual(self.all_addresses()["web"], [("10.1.7.7", "VIP")])
+        self.start_fleet()
+        self.await_(lambda: self.all_addresses()["web"] == [("10.1.7.7", "Proxy")])
+        self.assertEqual(len(list(self.requests(verb="patch", resource="services"))), 1)
+
     def create_while(self, *disturb):
         """Creates Services, and between them disturbs; returns how long after the last disturbance each had its
         one address. None may ever change."""

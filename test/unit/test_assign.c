@@ -17,6 +17,15 @@ static void what_stands_in_a_status_stays_and_is_not_written_again(void **state)
         expect_assignments(SITE, WITH_STATUS("web", IP("10.1.1.5")), "");
 }
 
+/* Kubernetes 1.30 sets the mode of what was written before it: kube-proxy then keeps the address to itself.
+ */
+static void status_with_another_mode_is_written_again(void **state)
+{
+        (void)state;
+        expect_assignments(SITE, WITH_STATUS("web", "{ip: 10.1.1.5, ipMode: VIP},"), "10.1.1.5 shop/web\n");
+        expect_assignments(SITE, WITH_STATUS("web", "{ip: 10.1.1.5, ipMode: Proxy},"), "");
+}
+
 static void only_what_is_written_is_served(void **state)
 {
         _cleanup_plan_ struct plan *plan =
@@ -140,6 +149,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(service_without_an_address_is_given_one),
             cmocka_unit_test(what_stands_in_a_status_stays_and_is_not_written_again),
+            cmocka_unit_test(status_with_another_mode_is_written_again),
             cmocka_unit_test(only_what_is_written_is_served),
             cmocka_unit_test(asked_for_address_replaces_the_one_it_has),
             cmocka_unit_test(who_asks_in_vain_keeps_what_he_has),

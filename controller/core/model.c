@@ -48,6 +48,12 @@ static bool drop_reference(struct object *object)
         return true;
 }
 
+bool service_is_of_class(const struct service *service, const char *load_balancer_class)
+{
+        return service->is_load_balancer && service->load_balancer_class &&
+               strcmp(service->load_balancer_class, load_balancer_class) == 0;
+}
+
 struct service *service_new(void)
 {
         struct service *service = calloc(1, sizeof(*service));

@@ -33,8 +33,8 @@ class Fault:
     """What the next `times` matching requests meet.
 
     on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None. Or
-    "status", "lease" or "event", of the object of that name. A status is answered instead of anything else, and
-    once `hold` is set; what is answered truly is so as of before. Of a list, `body` turns the true bytes into
+    "status", "lease" or "event": a write to the object of that name, which is carried out once `gate` is set. An
+    answer, but for that of a watch, is sent once `hold` is set; a status instead of anything else. Of a list, `body` turns the true bytes into
     others, and `cut` breaks the connection after so many bytes. Of a watch, `lines` are sent at its beginning instead of
     events; then the stream ends properly, unless `then` says "drop" (the connection breaks), "stall" (nothing
     more comes) or "go_on" (events follow as usual).
@@ -47,6 +47,7 @@ class Fault:
     status: int = 0
     headers: dict = field(default_factory=dict)
     text: str = ""
+    gate: threading.Event | None = None
     hold: threading.Event | None = None
     body: object = None
     cut: int | None = None
@@ -187,6 +188,8 @@ class Handler(BaseHTTPRequestHandler):
         if not self.may_come_in(on if self.command != "GET" else f"get {on}", name, body):
             return
         fault = api.take_fault(on, None, name) if self.command != "GET" else None
+        if fault and fault.gate:
+            fault.gate.wait(20)
         status, answer = write(api.store, self.command, namespace, name, body) if not fault or not fault.status \
             else fake_writes.refusal(fault.status, fault.text or "a fault")
         if fault and fault.hold:
@@ -214,7 +217,7 @@ class Handler(BaseHTTPRequestHandler):
                 snapshot, at = query["continue"].split("/+ ")
             else:
                 snapshot, at = str(len(api.snapshots)), 0
-                items = [dict(store.objects[kind][name]) for name in sorted(store.objects[kind])
+                items = [json.loads(json.dumps(store.objects[kind][name])) for name in sorted(store.objects[kind])
                          if is_in(namespace, store.objects[kind][name])]
                 api.snapshots[snapshot] = (store.version, items)
         list_version, items = api.snapshots[snapshot]

@@ -87,6 +87,40 @@ class TestDaemon(unittest.TestCase):
         self.assertEqual(len(daemon.hups()), told, "reloaded although nothing had changed")
         print(f"50 changes in a burst: {told} reloads")
 
+    def test_what_concerns_no_service_of_ours_is_not_planned(self):
+        daemon, api = self.daemon, self.api
+        foreign = {"type": "LoadBalancer", "loadBalancerClass": "example.com/other", "ports": [{"port": 80}]}
+        plans, services, slices = (f"coracle_{name}" for name in (
+            "reconcile_duration_seconds_count", 'watch_events_total{resource="services"}',
+            'watch_events_total{resource="endpointslices"}'))
+        daemon.await_config(lambda text: text.count("virtual_server ") == 10)
+        time.sleep(0.5)
+        before = daemon.metrics()
+        for i in range(10):
+            put_service(api, f"foreign-{i}", spec=foreign)
+            put_slice(api, f"foreign-{i}", f"172.16.7.{i}")
+            put_service(api, f"foreign-{i}", spec=foreign, namespace="shop", annotations={"changed": "yes"})
+        api.store.delete("Service", "foreign-0")
+        api.store.delete("EndpointSlice", "foreign-0-1")
+        daemon.await_(lambda: daemon.metrics()[services] - before[services] == 21
+                      and daemon.metrics()[slices] - before[slices] == 11)
+        time.sleep(0.5)
+        self.assertEqual(daemon.metrics()[plans], before[plans])
+
+        # one becomes ours, with a slice that has been there before; and another ceases to be
+        put_service(api, "foreign-1", "10.1.1.101")
+        daemon.await_config(lambda text: "real_server 172.16.7.1 8080" in text)
+        put_service(api, "web-1", "10.1.1.1", spec={"type": "ClusterIP", "ports": [{"port": 80}]})
+        daemon.await_config(lambda text: "virtual_server 10.1.1.1 80" not in text)
+        # a slice changes hands
+        api.store.put("EndpointSlice", "web-2-1", labels={"kubernetes.io/service-name": "foreign-2"}, addressType="IPv4",
+                      ports=[{"port": 8080}], endpoints=[{"addresses": ["172.16.1.2"]}])
+        daemon.await_config(lambda text: "real_server 172.16.1.2 8080" not in text)
+        put_slice(api, "web-2", "172.16.1.2")
+        daemon.await_config(lambda text: "real_server 172.16.1.2 8080" in text)
+        api.store.delete("EndpointSlice", "web-2-1")
+        daemon.await_config(lambda text: "real_server 172.16.1.2 8080" not in text)
+
     def test_metrics_and_readiness_tell_what_happens(self):
         daemon, api = self.daemon, self.api
         daemon.await_config(lambda text: text.count("virtual_server ") == 10)

@@ -3,11 +3,12 @@ whatever becomes of a write, and one write that fails holds up no other."""
 
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
 from daemon import Daemon, Programs
-from fake_api import FakeApi, put_service
+from fake_api import FakeApi, expired_line, put_service, put_slice
 
 PROGRAMS = Programs(*(sys.argv.pop(1) for _ in range(3)))
 
@@ -44,6 +45,31 @@ class WritesTest(unittest.TestCase):
             ingress = self.store.objects["Service"][name]["status"].get("loadBalancer", {}).get("ingress", [])
             return ",".join(entry["ip"] for entry in ingress)
 
+    def check_that_no_address_was_ever_twos(self):
+        """By the API's own history."""
+        holders = {}
+        for _, kind, event_type, obj in self.store.history:
+            name = obj["metadata"]["name"]
+            ingress = obj.get("status", {}).get("loadBalancer", {}).get("ingress", [])
+            if kind == "Service":
+                holders[name] = {entry["ip"] for entry in ingress} if event_type != "DELETED" else set()
+                everyone = [address for addresses in holders.values() for address in addresses]
+                self.assertEqual(len(everyone), len(set(everyone)), holders)
+
+    def relist_services(self, **fault):
+        """Has the daemon list them anew, until the list is taken; what is answered meets the fault."""
+        lists = len(self.api.snapshots)
+        self.api.fail(on="list", kind="Service", **fault)
+        self.api.end_watches.set()
+        self.daemon.await_(lambda: len(self.api.snapshots) > lists)
+        self.api.end_watches.clear()
+
+    def await_told(self):
+        """Until the watch has told of every Service."""
+        with self.store.changed:
+            last = [version for version, kind, _, _ in self.store.history if kind == "Service"][-1]
+        self.daemon.await_(lambda: self.api.sent.get("Service", 0) >= last)
+
     def writes(self, on, name):
         """The bodies of those that were tried."""
         with self.store.changed:
@@ -59,6 +85,53 @@ class Statuses(WritesTest):
         self.assertEqual(len(self.writes("status", "web")), 1)
         self.assertEqual(self.api.count("list", "Service"), 2)  # at first, and as leader
         self.assertFalse(daemon.logged("cannot write a status"))
+
+    def keep_changing(self, stopping):
+        """So that a plan waits for more, and both answers are in it."""
+        i = 0
+        while not stopping.wait(0.005):
+            i = i % 250 + 1
+            put_slice(self.api, "idle", f"172.16.1.{i}")
+
+    def test_list_that_began_before_a_write_does_not_undo_it(self):
+        """Else the address it has just been given looks free, and goes to another Service too."""
+        put_service(self.api, "idle", "10.1.0.9")
+        daemon = self.lead()
+        carried_out, listed = threading.Event(), threading.Event()
+        self.api.fail(on="status", name="web-5", gate=carried_out)
+        put_service(self.api, "web-5")
+        daemon.await_(lambda: self.writes("status", "web-5"))
+        put_service(self.api, "a-new")  # has to wait for its turn
+        self.await_told()
+        self.api.fail(on="watch", kind="Service", lines=[expired_line()])
+        self.api.fail(on="watch", kind="Service", status=500)  # the one after the list comes a little late
+        self.relist_services(hold=listed)
+        stopping = threading.Event()
+        threading.Thread(target=self.keep_changing, args=(stopping,), daemon=True).start()
+        carried_out.set()
+        daemon.await_(lambda: daemon.logged("address written to status", "service=web-5"))
+        listed.set()
+        daemon.await_(lambda: self.address("a-new"))
+        stopping.set()
+        time.sleep(0.5)
+        self.assertEqual((self.address("web-5"), self.address("a-new")), ("10.1.0.1", "10.1.0.2"))
+        self.check_that_no_address_was_ever_twos()
+
+    def test_late_answer_does_not_bring_a_deleted_service_back(self):
+        daemon = self.lead()
+        answered = threading.Event()
+        self.api.fail(on="status", name="web", hold=answered)
+        put_slice(self.api, "web", "172.16.1.1")
+        put_service(self.api, "web")
+        daemon.await_config(lambda text: "virtual_server 10.1.0.1 80" in text)
+        self.store.delete("Service", "web")
+        daemon.await_config(lambda text: "virtual_server" not in text)
+        answered.set()
+        daemon.await_(lambda: daemon.logged("address written to status"))
+        put_slice(self.api, "last", "172.16.1.2")
+        put_service(self.api, "last", "10.1.0.77")
+        daemon.await_config(lambda text: "virtual_server 10.1.0.77 80" in text)
+        self.assertNotIn("virtual_server 10.1.0.1 80", daemon.config())
 
 
 if __name__ == "__main__":

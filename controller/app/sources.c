@@ -25,6 +25,9 @@ struct sources {
         struct inventory inventory;
         struct feed *feeds;
         size_t n_feeds;
+        struct feed
+            fleet; /* EndpointSlices of the fleet's namespace, if that is not followed: for app/fleet */
+        char *fleet_namespace;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
         struct kube_config kube; /* its files in memory are the client's */
@@ -124,22 +127,38 @@ static int locate_api(const struct options *options, struct kube_config *kube, s
         return kube_config_in_cluster(NULL, kube, error);
 }
 
-/* Follows both kinds of one namespace. */
-static int open_feed(struct feed *feed, struct ev_loop *loop, struct error *error)
+static int open_watch(struct feed *feed, enum kube_kind kind, struct ev_loop *loop, struct error *error)
 {
         const struct source_listener listener = {feed, on_replace, on_put, on_remove};
+        const struct kube_watch_options watch = {
+            .kind = kind, .server = feed->sources->kube.server, .namespace = feed->namespace};
+        int r = kube_watch_new(loop, feed->sources->client, &watch, &listener, &feed->watches[kind], error);
 
-        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
-                const struct kube_watch_options watch = {
-                    .kind = kind, .server = feed->sources->kube.server, .namespace = feed->namespace};
-                int r = kube_watch_new(loop, feed->sources->client, &watch, &listener, &feed->watches[kind],
-                                       error);
-
-                if (r < 0)
-                        return r;
+        if (r == 0)
                 kube_watch_start(feed->watches[kind]);
-        }
-        return 0;
+        return r;
+}
+
+static bool is_followed(const struct sources *sources, const char *namespace)
+{
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                if (!sources->feeds[i].namespace || strcmp(sources->feeds[i].namespace, namespace) == 0)
+                        return true;
+        return false;
+}
+
+/* "NAMESPACE/SERVICE". Nobody waits for this one: a fleet that cannot compare its plans serves all the same.
+ */
+static int open_fleet_feed(struct sources *sources, struct ev_loop *loop, const char *fleet,
+                           struct error *error)
+{
+        sources->fleet_namespace = strndup(fleet, strcspn(fleet, "/"));
+        if (!sources->fleet_namespace)
+                return error_oom(error);
+        if (is_followed(sources, sources->fleet_namespace))
+                return 0;
+        sources->fleet = (struct feed){.sources = sources, .namespace = sources->fleet_namespace};
+        return open_watch(&sources->fleet, KUBE_KIND_ENDPOINT_SLICE, loop, error);
 }
 
 static int open_api(struct sources *sources, struct ev_loop *loop, const struct options *options,
@@ -157,8 +176,9 @@ static int open_api(struct sources *sources, struct ev_loop *loop, const struct 
                                                        .key_file = kube->key_file},
                             &sources->client, error);
         for (size_t i = 0; r == 0 && i < sources->n_feeds; i++)
-                r = open_feed(&sources->feeds[i], loop, error);
-        return r;
+                for (enum kube_kind kind = 0; r == 0 && kind < KUBE_KIND_COUNT; kind++)
+                        r = open_watch(&sources->feeds[i], kind, loop, error);
+        return r == 0 && options->fleet ? open_fleet_feed(sources, loop, options->fleet, error) : r;
 }
 
 int sources_new(struct ev_loop *loop, const struct options *options, const struct config *config,
@@ -277,6 +297,8 @@ void sources_free(struct sources *sources)
         for (size_t i = 0; i < sources->n_feeds; i++)
                 for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
                         kube_watch_free(sources->feeds[i].watches[kind]);
+        kube_watch_free(sources->fleet.watches[KUBE_KIND_ENDPOINT_SLICE]);
+        free(sources->fleet_namespace);
         free(sources->feeds);
         http_client_free(sources->client);
         kube_config_clear(&sources->kube);

@@ -32,8 +32,8 @@ KINDS = {
 class Fault:
     """What the next `times` matching requests meet.
 
-    on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None. Or
-    "status", "lease" or "event": a write to the object of that name, which is carried out once `gate` is set. An
+    on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None; name:
+    the namespace. Or "status", "lease" or "event": a write to the object of that name, which is carried out once `gate` is set. An
     answer, but for that of a watch, is sent once `hold` is set; a status instead of anything else. Of a list, `body` turns the true bytes into
     others, and `cut` breaks the connection after so many bytes. Of a watch, `lines` are sent at its beginning instead of
     events; then the stream ends properly, unless `then` says "drop" (the connection breaks), "stall" (nothing
@@ -156,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         on = "watch" if query.get("watch") else "page" if query.get("continue") else "list"
         if not self.may_come_in(on, kind, query):
             return
-        fault = api.take_fault(on, kind)
+        fault = api.take_fault(on, kind, namespace)
         if fault and fault.status:
             self.answer(fault.status, fault.text or status_body(fault.status, "a fault"), fault.headers)
         elif on == "watch":

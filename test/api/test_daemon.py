@@ -2,11 +2,13 @@
 what stays when the API goes."""
 
 import base64
+import http.server
 import json
 import pathlib
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -18,9 +20,9 @@ PROGRAMS = Programs(*(sys.argv.pop(1) for _ in range(3)))
 CHANGES = 20
 
 
-def daemon_of(api, directory, config=""):
+def daemon_of(api, directory, config="", flags=()):
     return Daemon(PROGRAMS, directory, f"https://127.0.0.1:{api.client_port}", api.token_file, api.ca_file,
-                  config=config)
+                  config=config, flags=flags)
 
 
 class TestDaemon(unittest.TestCase):
@@ -242,6 +244,64 @@ class TestNamespaces(unittest.TestCase):
             finally:
                 daemon.stop()
                 api.stop()
+
+
+class Peer(http.server.BaseHTTPRequestHandler):
+    """Another LB pod, which plans something else."""
+
+    def do_GET(self):
+        text = b'{"plan": 7}\n'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args):
+        pass
+
+
+class TestFleet(unittest.TestCase):
+    """A fleet that follows namespaces of which its own is none."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.api = FakeApi(self.directory.name)
+        put_service(self.api, "web", "10.1.1.1")
+        put_slice(self.api, "web", "172.16.1.1")
+        put_service(self.api, "lb", "10.1.1.2", namespace="coracle")
+        put_slice(self.api, "lb", "127.0.0.1", "127.0.0.2", "127.0.0.3", namespace="coracle")
+        self.peers = [http.server.ThreadingHTTPServer(("127.0.0.2", 0), Peer)]
+        self.port = self.peers[0].server_address[1]
+        self.peers.append(http.server.ThreadingHTTPServer(("127.0.0.3", self.port), Peer))
+        for peer in self.peers:
+            threading.Thread(target=peer.serve_forever, daemon=True).start()
+        self.daemon = None
+
+    def tearDown(self):
+        self.daemon.stop()
+        self.api.stop()
+        for peer in self.peers:
+            peer.shutdown()
+            peer.server_close()
+        self.directory.cleanup()
+
+    def start(self):
+        self.api.start()
+        self.daemon = daemon_of(self.api, self.directory.name, "namespaces: [shop]\n", flags=[
+            "--fleet", "coracle/lb", "--http-address", f"127.0.0.1:{self.port}"])
+        self.daemon.await_config(lambda text: "real_server 172.16.1.1 8080" in text)
+        return self.daemon
+
+    def test_other_pods_of_the_fleet_are_asked(self):
+        daemon = self.start()
+        daemon.await_(lambda: daemon.metrics()["coracle_fleet_peers"] == 2)
+        self.assertEqual(daemon.config().count("virtual_server "), 1, "the fleet's own Service is not followed")
+
+    def test_missing_right_keeps_nobody_from_serving(self):
+        self.api.fail(on="list", kind="EndpointSlice", name="coracle", status=403, times=1000)
+        daemon = self.start()
+        daemon.await_(lambda: daemon.logged("resource=endpointslices", "namespace=coracle", "reason=forbidden"))
+        self.assertTrue(daemon.status()["synced"])
 
 
 class TestFuse(unittest.TestCase):

@@ -304,6 +304,19 @@ class TestFleet(unittest.TestCase):
         self.assertTrue(daemon.status()["synced"])
 
 
+class TestFleetAddress(unittest.TestCase):
+    def test_address_that_tells_no_pod_from_another_is_refused(self):
+        """With it this pod would ask itself, and agree."""
+        for address in ("0.0.0.0:0", "[::]:0"):
+            with self.subTest(address), tempfile.TemporaryDirectory() as directory:
+                (pathlib.Path(directory) / "objects").mkdir()
+                daemon = Daemon(PROGRAMS, directory, flags=["--objects", "objects", "--fleet", "coracle/lb",
+                                                            "--http-address", address])
+                self.assertEqual(daemon.process.wait(10), 2, daemon.read_log())
+                self.assertTrue(daemon.logged("cannot start", "--http-address"), daemon.read_log())
+                daemon.log.close()
+
+
 class TestFuse(unittest.TestCase):
     def test_list_without_endpoints_is_followed_when_it_lasts(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -315,8 +315,10 @@ static int set_options(struct http_transfer *transfer, const struct http_request
         SET(CONNECTTIMEOUT, (long)(request->connect_s ? request->connect_s : CONNECT_DEFAULT_S));
         SET(TIMEOUT, (long)request->total_s);
         SET(CA_CACHE_TIMEOUT, 0L); /* authorities rotate */
-        if (client->ca_file)
+        if (client->ca_file) {
                 SET(CAINFO, client->ca_file);
+                SET(CAPATH, (char *)NULL); /* Debian's libcurl would trust the system's authorities besides */
+        }
         if (client->certificate_file)
                 SET(SSLCERT, client->certificate_file);
         if (client->key_file)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "core/backoff.h"
+#include "core/service_status.h"
 #include "io/kube_call.h"
 
 #include <errno.h>
@@ -78,22 +79,6 @@ static bool busy(const struct assigner *a)
         return false;
 }
 
-static json_t *status_patch(const struct assignment *assignment)
-{
-        json_t *ingress = assignment->n_addrs ? json_array() : json_null();
-
-        for (size_t i = 0; i < assignment->n_addrs; i++) {
-                char text[ADDR_TEXT_SIZE];
-
-                /* Proxy: kube-proxy must not take the address for its own (KEP-1860). */
-                (void)json_array_append_new(ingress, json_pack("{s:s, s:s}", "ip",
-                                                               addr_format(&assignment->addrs[i], text),
-                                                               "ipMode", "Proxy"));
-        }
-        return json_pack("{s:{s:s}, s:{s:{s:o}}}", "metadata", "resourceVersion",
-                         assignment->resource_version, "status", "loadBalancer", "ingress", ingress);
-}
-
 /* A cluster that does not know ipMode drops it without a word, and its kube-proxies take the VIP for their
  * own. */
 static void look_at_mode(struct assigner *a, const json_t *service)
@@ -152,7 +137,7 @@ static void on_answer(void *userdata, const struct kube_answer *answer)
 static int send_one(struct assigner *a, struct slot *slot)
 {
         const struct assignment *assignment = &a->queue[a->next];
-        _cleanup_json_ json_t *body = status_patch(assignment);
+        _cleanup_json_ json_t *body = service_status_patch(assignment);
         _cleanup_strbuf_ struct strbuf url = {0};
         struct error error = {0};
 

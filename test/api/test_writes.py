@@ -133,6 +133,52 @@ class Statuses(WritesTest):
         daemon.await_config(lambda text: "virtual_server 10.1.0.77 80" in text)
         self.assertNotIn("virtual_server 10.1.0.1 80", daemon.config())
 
+    def check_that_one_holds_up_no_other(self, status):
+        """The first Service's status cannot be written for a while."""
+        daemon = self.lead()
+        self.api.fail(on="status", name="a-bad", status=status, times=1000)
+        put_service(self.api, "a-bad")
+        daemon.await_(lambda: len(self.writes("status", "a-bad")) >= 5)
+        for i in range(3):
+            put_service(self.api, f"web-{i}")
+            took = daemon.await_(lambda name=f"web-{i}": self.address(name))
+            self.assertLess(took, 1)
+        self.api.faults.clear()
+        daemon.await_(lambda: self.address("a-bad"))
+        self.check_that_no_address_was_ever_twos()
+
+    def test_status_that_is_refused_holds_up_no_other(self):
+        self.check_that_one_holds_up_no_other(422)
+        self.assertEqual(self.api.count("list", "Service"), 2, "listed although it is known that nothing was written")
+
+    def test_status_whose_write_has_an_unknown_outcome_holds_up_no_other(self):
+        self.check_that_one_holds_up_no_other(500)
+        self.assertGreaterEqual(self.api.count("list", "Service"), 2 + 5)
+
+    def test_refused_status_is_not_written_again_and_again(self):
+        daemon = self.lead()
+        self.api.fail(on="status", name="bad", status=422, times=1000)
+        put_service(self.api, "bad")
+        put_service(self.api, "idle", "10.1.0.9")
+        daemon.await_(lambda: self.writes("status", "bad"))
+        for i in range(20):  # each a reason to plan
+            put_slice(self.api, "idle", f"172.16.1.{i + 1}")
+            time.sleep(0.05)
+        self.assertLess(len(self.writes("status", "bad")), 8)
+        before = len(self.writes("status", "bad"))
+        put_service(self.api, "bad")  # another version, which may be taken
+        self.assertLess(daemon.await_(lambda: len(self.writes("status", "bad")) > before), 1)
+
+    def test_write_that_lost_its_answer_is_neither_lost_nor_done_twice(self):
+        daemon = self.lead()
+        self.api.fail(on="status", name="web", cut=0)
+        put_service(self.api, "web")
+        daemon.await_(lambda: self.address("web"))
+        put_service(self.api, "a-new")
+        daemon.await_(lambda: self.address("a-new"))
+        self.assertEqual((self.address("web"), self.address("a-new")), ("10.1.0.1", "10.1.0.2"))
+        self.assertEqual(len(self.writes("status", "web")), 1)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

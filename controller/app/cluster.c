@@ -122,6 +122,9 @@ void cluster_services_listed(struct cluster *cluster)
 
 void cluster_planned(struct cluster *cluster, struct plan *plan)
 {
+        if (!cluster->elector)
+                return;
+        elector_start(cluster->elector);
         if (cluster_is_leading(cluster))
                 assigner_write(cluster->assigner, plan);
 }

@@ -180,5 +180,34 @@ class Statuses(WritesTest):
         self.assertEqual(len(self.writes("status", "web")), 1)
 
 
+class Leases(WritesTest):
+    def holder(self):
+        with self.store.changed:
+            return self.store.named["leases"]["coracle", "coracle"]["spec"]["holderIdentity"]
+
+    def test_pod_that_has_not_synced_does_not_run_for_leader(self):
+        """It would hold the Lease, and nobody would assign anything."""
+        self.api.fail(on="list", kind="EndpointSlice", status=500, times=1000)
+        put_service(self.api, "web")
+        daemon = self.start()
+        daemon.await_(lambda: daemon.logged("resource=endpointslices", "reason=server_error"))
+        time.sleep(3)
+        self.assertEqual(self.api.count("get lease", "coracle"), 0)
+        self.api.faults.clear()
+        daemon.await_(lambda: self.address("web"))
+
+    def test_leader_that_leaves_while_it_renews_gives_the_lease_back(self):
+        daemon = self.lead()
+        answered = threading.Event()
+        self.api.fail(on="lease", hold=answered)
+        renewals = len(self.writes("lease", "coracle"))
+        daemon.await_(lambda: len(self.writes("lease", "coracle")) > renewals)
+        daemon.process.terminate()
+        daemon.await_(lambda: daemon.logged("leads no longer"))
+        answered.set()
+        daemon.await_(lambda: self.holder() == "")
+        self.assertEqual(daemon.process.wait(10), 0)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

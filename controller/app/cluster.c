@@ -27,6 +27,8 @@ static void on_elected(void *userdata, bool leading)
         struct cluster *cluster = userdata;
 
         assigner_lead(cluster->assigner, cluster->elector, leading);
+        if (!leading)
+                events_forget(cluster->events);
         cluster->replan(cluster->userdata);
 }
 

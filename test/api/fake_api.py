@@ -32,12 +32,13 @@ KINDS = {
 class Fault:
     """What the next `times` matching requests meet.
 
-    on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None; name:
-    the namespace. Or "status", "lease" or "event": a write to the object of that name, which is carried out once `gate` is set. An
-    answer, but for that of a watch, is sent once `hold` is set; a status instead of anything else. Of a list, `body` turns the true bytes into
-    others, and `cut` breaks the connection after so many bytes. Of a watch, `lines` are sent at its beginning instead of
-    events; then the stream ends properly, unless `then` says "drop" (the connection breaks), "stall" (nothing
-    more comes) or "go_on" (events follow as usual).
+    on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None; name: the
+    namespace. Or a write, "status", "lease" or "event"; name: the object's (of an Event: its Service's).
+    A status is answered instead of anything else. A write is carried out once `gate` is set, and it or a list is
+    answered once `hold` is. Of a list, `body` turns the true bytes into others. `cut` breaks the connection after
+    so many bytes of the answer. Of a watch, `lines` are sent at its beginning instead of events; then the stream
+    ends properly, unless `then` says "drop" (the connection breaks), "stall" (nothing more comes) or "go_on"
+    (events follow as usual).
     """
 
     on: str
@@ -187,7 +188,7 @@ class Handler(BaseHTTPRequestHandler):
         name = name or body["metadata"]["name"]
         if not self.may_come_in(on if self.command != "GET" else f"get {on}", name, body):
             return
-        fault = api.take_fault(on, None, name) if self.command != "GET" else None
+        fault = api.take_fault(on, None, name.rpartition(".")[0] or name) if self.command != "GET" else None
         if fault and fault.gate:
             fault.gate.wait(20)
         status, answer = write(api.store, self.command, namespace, name, body) if not fault or not fault.status \

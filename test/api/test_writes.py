@@ -209,5 +209,70 @@ class Leases(WritesTest):
         self.assertEqual(daemon.process.wait(10), 0)
 
 
+class Events(WritesTest):
+    def put_problem(self, name, address):
+        put_service(self.api, name, address, annotations={"coracle.lb/scheduler": "round-robbin"})
+
+    def posts(self, name):
+        """Events that were to be created, of that Service."""
+        with self.store.changed:
+            return [body for on, event, _, body in self.api.requests
+                    if on == "event" and event.startswith(name + ".") and "regarding" in body]
+
+    def is_told(self, name):
+        with self.store.changed:
+            return any(event.startswith(name + ".") for _, event in self.store.named.get("events", {}))
+
+    def test_event_that_is_refused_holds_up_no_other(self):
+        """As in a namespace that is being deleted."""
+        self.api.fail(on="event", name="a-bad", status=403, times=1000)
+        daemon = self.lead()
+        self.put_problem("a-bad", "10.1.0.1")
+        daemon.await_(lambda: self.posts("a-bad"))
+        self.put_problem("web", "10.1.0.2")
+        daemon.await_(lambda: self.is_told("web"), 3)
+        time.sleep(2)
+        self.assertEqual(len(self.posts("a-bad")), 1)
+
+    def test_event_that_fails_for_now_holds_up_no_other(self):
+        self.api.fail(on="event", name="a-bad", status=503, times=5)
+        daemon = self.lead()
+        self.put_problem("a-bad", "10.1.0.1")
+        daemon.await_(lambda: len(self.posts("a-bad")) >= 2)
+        self.put_problem("web", "10.1.0.2")
+        daemon.await_(lambda: self.is_told("web"), 2)
+        self.assertFalse(self.is_told("a-bad"))
+        daemon.await_(lambda: self.is_told("a-bad"))
+
+    def test_event_that_the_api_has_forgotten_is_told_anew(self):
+        daemon = self.lead()
+        self.put_problem("web", "10.1.0.1")
+        daemon.await_(lambda: self.is_told("web"))
+        put_service(self.api, "web", "10.1.0.1")  # the problem goes
+        daemon.await_(lambda: not daemon.status()["problems"])
+        with self.store.changed:
+            self.store.named["events"].clear()
+        self.put_problem("web", "10.1.0.1")  # and comes again, as a series of what is no more
+        daemon.await_(lambda: self.api.count("event", self.posts("web")[0]["metadata"]["name"]) == 2)
+        time.sleep(0.2)
+        put_service(self.api, "idle", "10.1.0.99")  # any reason to plan
+        daemon.await_(lambda: self.is_told("web"), 3)
+
+    def test_pod_that_leads_no_longer_tells_nothing(self):
+        daemon = self.lead()
+        self.api.fail(on="event", status=503, times=1000)
+        self.put_problem("web", "10.1.0.1")
+        daemon.await_(lambda: self.posts("web"))
+        with self.store.changed:
+            lease = self.store.named["leases"]["coracle", "coracle"]
+            lease["spec"]["holderIdentity"] = "lb-2"
+            self.store.version += 1
+            lease["metadata"]["resourceVersion"] = str(self.store.version)
+        daemon.await_(lambda: daemon.logged("leads no longer"))
+        told = len(self.posts("web"))
+        time.sleep(3)
+        self.assertEqual(len(self.posts("web")), told)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -239,6 +239,16 @@ class Leader(ConformanceTest):
         self.await_(lambda: next(iter(self.shop.events("outside").values())).get("series", {}).get("count", 0) >= 2)
         self.assertEqual(len(self.shop.events("outside")), 1)
 
+    def test_service_that_is_made_anew_has_its_event(self):
+        self.start_fleet(1)
+        shop, annotations = self.shop, {"coracle.lb/address": "192.0.2.1"}
+        path = f"/apis/events.k8s.io/v1/namespaces/{shop.name}/events"
+        for _ in range(2):
+            shop.service("outside", annotations=annotations)
+            uid = self.api.get(shop.path(SERVICES, "outside"))["metadata"]["uid"]
+            self.await_(lambda u=uid: u in [event["regarding"]["uid"] for event in self.api.get(path)["items"]])
+            shop.delete_service("outside")
+
     def test_addresses_outlive_every_daemon(self):
         self.start_fleet()
         for i in range(20):

@@ -1,8 +1,9 @@
 #include "app/events.h"
 
-#include "base/log.h"
-#include "base/strbuf.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/sorted.h"
+#include "base/strbuf.h"
 #include "core/backoff.h"
 #include "core/event.h"
 #include "io/kube_call.h"
@@ -41,26 +42,15 @@ struct events {
         ev_timer again;
 };
 
+static int compare_to_told(const void *name, const void *told)
+{
+        return strcmp(name, ((const struct told *)told)->name);
+}
+
 /* *at receives where it is, or would be. */
 static bool find(const struct events *e, const char *name, size_t *at)
 {
-        size_t low = 0, high = e->n_told;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = strcmp(name, e->told[middle].name);
-
-                if (order == 0) {
-                        *at = middle;
-                        return true;
-                }
-                if (order < 0)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        *at = low;
-        return false;
+        return sorted_find(name, e->told, e->n_told, sizeof(*e->told), compare_to_told, at);
 }
 
 static void clear(struct told *told)

@@ -1,5 +1,7 @@
 #include "core/claims.h"
 
+#include "base/sorted.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,22 +251,16 @@ static bool cursor_next(struct cursor *cursor, struct addr *out)
         return false;
 }
 
+static int compare_to_claim(const void *addr, const void *claim)
+{
+        return addr_compare(addr, &((const struct claim *)claim)->addr);
+}
+
 static bool is_claimed(const struct claim_list *list, size_t count, const struct addr *addr)
 {
-        size_t low = 0, high = count;
+        size_t at;
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = addr_compare(addr, &list->claims[middle].addr);
-
-                if (order == 0)
-                        return true;
-                if (order < 0)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        return false;
+        return sorted_find(addr, list->claims, count, sizeof(*list->claims), compare_to_claim, &at);
 }
 
 /* Gives a free address of the cursor's family, or a problem. The first `claimed` claims are sorted by

@@ -3,6 +3,8 @@
  * What may be written is decided on a list of Services that is no older than the leadership, and then on what
  * our own writes left. After a write whose outcome is not known nothing is decided before another list. So
  * two Services never get one address, whatever the order in which answers and watch events come.
+ *
+ * One that fails is tried again when its Service has changed, or after a while, and holds up no other.
  */
 #pragma once
 

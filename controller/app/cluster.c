@@ -2,7 +2,6 @@
 
 #include "app/assigner.h"
 #include "app/events.h"
-#include "base/fileio.h"
 #include "core/kube_meta.h"
 #include "io/elector.h"
 #include "io/kube_config.h"
@@ -28,6 +27,8 @@ static void on_elected(void *userdata, bool leading)
         struct cluster *cluster = userdata;
 
         assigner_lead(cluster->assigner, cluster->elector, leading);
+        if (!leading)
+                events_forget(cluster->events);
         cluster->replan(cluster->userdata);
 }
 
@@ -52,38 +53,28 @@ static void on_finished(void *userdata)
         cluster->replan(cluster->userdata);
 }
 
-/* The namespace of this pod: what the operator says, or what every service account's directory tells. */
-static int find_namespace(const struct options *options, struct strbuf *out, struct error *error)
-{
-        struct error ignored = {0};
-
-        if (options->namespace)
-                return strbuf_puts(out, options->namespace) < 0 ? error_oom(error) : 0;
-        if (file_read(KUBE_SERVICE_ACCOUNT_DIR "/namespace", KUBE_NAMESPACE_MAX, out, &ignored) < 0) {
-                strbuf_reset(out);
-                return strbuf_puts(out, "default") < 0 ? error_oom(error) : 0;
-        }
-        return 0;
-}
-
 static int start(struct cluster *cluster, struct ev_loop *loop, const struct options *options,
                  struct error *error)
 {
         const struct assigner_listener listener = {cluster, on_want_list, on_written, on_finished};
         struct http_client *client = sources_client(cluster->sources);
         const char *server = sources_server(cluster->sources);
-        _cleanup_strbuf_ struct strbuf namespace = {0};
-        const char *name = options->pod_name;
+        _cleanup_free_ char *own_namespace = NULL;
+        const char *namespace = options->namespace, *name = options->pod_name;
         char host[256] = "";
-        int r = find_namespace(options, &namespace, error);
 
-        if (r < 0)
-                return r;
+        if (!namespace) {
+                int r = kube_config_namespace(NULL, &own_namespace, error);
+
+                if (r < 0)
+                        return r;
+                namespace = own_namespace;
+        }
         if (!name) {
                 (void)gethostname(host, sizeof(host) - 1);
                 name = host;
         }
-        if (!kube_is_name(namespace.text, KUBE_NAMESPACE_MAX))
+        if (!kube_is_name(namespace, KUBE_NAMESPACE_MAX))
                 return error_set(error, "--namespace", "is no name of a namespace");
         if (!kube_is_name(name, KUBE_NAME_MAX))
                 return error_set(error, "--pod-name", "is no name of a pod: \"%s\"", name);
@@ -91,7 +82,7 @@ static int start(struct cluster *cluster, struct ev_loop *loop, const struct opt
         cluster->events = events_new(loop, client, server, name);
         if (!cluster->assigner || !cluster->events)
                 return error_oom(error);
-        return elector_new(loop, client, server, namespace.text, LEASE_NAME, name, on_elected, cluster,
+        return elector_new(loop, client, server, namespace, LEASE_NAME, name, on_elected, cluster,
                            &cluster->elector, error);
 }
 
@@ -133,6 +124,9 @@ void cluster_services_listed(struct cluster *cluster)
 
 void cluster_planned(struct cluster *cluster, struct plan *plan)
 {
+        if (!cluster->elector)
+                return;
+        elector_start(cluster->elector);
         if (cluster_is_leading(cluster))
                 assigner_write(cluster->assigner, plan);
 }

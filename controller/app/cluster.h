@@ -22,7 +22,8 @@ bool cluster_is_leading(const struct cluster *cluster);
 /* A complete list of Services has come. */
 void cluster_services_listed(struct cluster *cluster);
 
-/* A plan has been made: writes what it assigns. Takes the plan's assignments. */
+/* A plan has been made: writes what it assigns. Takes the plan's assignments. With the first one this pod
+ * begins to run for leader: one that has no plan could assign nothing. */
 void cluster_planned(struct cluster *cluster, struct plan *plan);
 
 /* It is in force: tells what is wrong, also with templates, and what keepalived has refused. */

@@ -23,6 +23,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define ROUTES_RETRY_MS 1000
+
 struct controller {
         struct ev_loop *loop;
         const struct options *options;
@@ -44,6 +46,7 @@ struct controller {
         struct announce_set announce_set;
         struct routes routes;
         struct leaver *leaver;
+        bool unpublished;      /* the routes have changed since the announcer was told */
         ev_timer routes_again; /* a hold time is over */
         int64_t keepalived_since_ms;
         ev_signal sigterm, sigint, sighup;
@@ -95,22 +98,27 @@ static void log_routes(const struct routes *routes)
         }
 }
 
-/* Tells the announcer, and the log if the routes are others than before. */
-static void publish_routes(struct controller *c)
+/* Tells the announcer, and the log if the routes are others than before. 0 or -ENOMEM. */
+static int publish_routes(struct controller *c)
 {
-        _cleanup_(prefix_list_clear) struct prefix_list before = c->announce_set.routes;
+        struct announce_set set = c->announce_set;
+        _cleanup_prefix_list_ struct prefix_list other = {0}; /* first the new ones, then the old ones */
+        int r = routes_collect(&c->routes, &c->config->bgp, &other);
 
-        c->announce_set.routes = (struct prefix_list){0};
-        c->announce_set.graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING;
-        if (routes_collect(&c->routes, &c->config->bgp, &c->announce_set.routes) < 0 ||
-            announce_server_set(c->announce_server, &c->announce_set) < 0) {
-                log_error("routes", "out of memory; what is announced stays as it is");
-                return;
-        }
-        if (!prefix_list_equal(&before, &c->announce_set.routes))
-                log_info("routes", "announcing", LOG_INT("routes", c->announce_set.routes.count),
-                         LOG_INT("before", before.count), LOG_INT("vips", c->routes.count));
+        if (r < 0)
+                return r;
+        set.routes = other;
+        set.graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING;
+        r = announce_server_set(c->announce_server, &set);
+        if (r < 0)
+                return r;
+        other = c->announce_set.routes;
+        c->announce_set = set;
+        if (!prefix_list_equal(&other, &set.routes))
+                log_info("routes", "announcing", LOG_INT("routes", set.routes.count),
+                         LOG_INT("before", other.count), LOG_INT("vips", c->routes.count));
         log_routes(&c->routes);
+        return 0;
 }
 
 /* Before anything is announced again the table is looked at again: on_table_looked goes on. */
@@ -134,15 +142,22 @@ static void update_routes(struct controller *c)
             .now_ms = clock_monotonic_ms(),
         };
         int64_t next_ms;
-        int changed = routes_update(&c->routes, &input, &next_ms);
+        int r = routes_update(&c->routes, &input, &next_ms);
 
+        c->unpublished |= r > 0;
+        if (r >= 0 && c->unpublished)
+                r = publish_routes(c);
+        if (r >= 0)
+                c->unpublished = false;
+        else
+                log_error("routes", "out of memory; what is announced stays as it is for now");
+        if (r < 0 && (next_ms < 0 || next_ms > input.now_ms + ROUTES_RETRY_MS))
+                next_ms = input.now_ms + ROUTES_RETRY_MS;
         ev_timer_stop(c->loop, &c->routes_again);
         if (next_ms >= 0) {
                 ev_timer_set(&c->routes_again, (double)(next_ms - input.now_ms) / 1000, 0.0);
                 ev_timer_start(c->loop, &c->routes_again);
         }
-        if (changed > 0)
-                publish_routes(c);
 }
 
 static void on_table_looked(void *userdata)
@@ -225,8 +240,8 @@ static void on_leave_phase(void *userdata)
 {
         struct controller *c = userdata;
 
+        c->unpublished = true;
         update_routes(c);
-        publish_routes(c);
         if (leaver_phase(c->leaver) == LEAVE_OVER && !keepalived_stop(c->keepalived))
                 ev_break(c->loop, EVBREAK_ALL);
 }

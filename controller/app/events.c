@@ -1,8 +1,9 @@
 #include "app/events.h"
 
-#include "base/log.h"
-#include "base/strbuf.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/sorted.h"
+#include "base/strbuf.h"
 #include "core/backoff.h"
 #include "core/event.h"
 #include "io/kube_call.h"
@@ -41,24 +42,21 @@ struct events {
         ev_timer again;
 };
 
-static struct told *find(struct events *e, const char *name, size_t *at)
+static int compare_to_told(const void *name, const void *told)
 {
-        size_t low = 0, high = e->n_told;
+        return strcmp(name, ((const struct told *)told)->name);
+}
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = strcmp(name, e->told[middle].name);
+/* *at receives where it is, or would be. */
+static bool find(const struct events *e, const char *name, size_t *at)
+{
+        return sorted_find(name, e->told, e->n_told, sizeof(*e->told), compare_to_told, at);
+}
 
-                if (order == 0)
-                        return &e->told[middle];
-                if (order < 0)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        if (at)
-                *at = low;
-        return NULL;
+static void clear(struct told *told)
+{
+        free(told->namespace);
+        json_decref(told->body);
 }
 
 static void forget_old(struct events *e)
@@ -68,12 +66,10 @@ static void forget_old(struct events *e)
         for (size_t i = 0; i < e->n_told; i++) {
                 struct told *told = &e->told[i];
 
-                if (told->seen == e->tellings || clock_monotonic_ms() - told->last_ms < FORGET_MS) {
+                if (told->seen == e->tellings || clock_monotonic_ms() - told->last_ms < FORGET_MS)
                         e->told[kept++] = *told;
-                        continue;
-                }
-                free(told->namespace);
-                json_decref(told->body);
+                else
+                        clear(told);
         }
         e->n_told = kept;
 }
@@ -87,33 +83,55 @@ static void on_again(struct ev_loop *loop, ev_timer *timer, int revents)
         send_next(container_of(timer, struct events, again));
 }
 
-static void on_answer(void *userdata, const struct kube_answer *answer)
+static void complain(const struct told *told, const struct kube_answer *answer)
 {
-        struct events *e = userdata;
-        struct told *told = find(e, e->under_way, NULL);
-        bool exists = answer->status == 409, gone = answer->status == 404;
+        log_warning(MODULE, "cannot tell a problem by an Event",
+                    LOG_TEXT("verb", told->body ? "create" : "patch"),
+                    LOG_TEXT("resource", "events.events.k8s.io"), LOG_TEXT("namespace", told->namespace),
+                    LOG_TEXT("error", answer->error.what));
+}
 
-        e->call = NULL;
-        if (told && ((answer->status >= 200 && answer->status < 300) || exists)) {
-                /* An earlier leader has told it already: then this is its series. */
-                told->to_tell = exists && told->body;
-                told->count += told->to_tell;
-                json_decref(TAKE_PTR(told->body));
+/* It has been told; or it exists, because an earlier leader has told it: then this is its series. */
+static void note_told(struct events *e, struct told *told, bool exists)
+{
+        told->to_tell = exists && told->body;
+        told->count += told->to_tell;
+        json_decref(TAKE_PTR(told->body));
+        told->last_ms = clock_monotonic_ms();
+        backoff_reset(&e->backoff);
+}
+
+static void take_answer(struct events *e, size_t at, const struct kube_answer *answer)
+{
+        struct told *told = &e->told[at];
+        int status = answer->status;
+
+        if ((status >= 200 && status < 300) || status == 409) {
+                note_told(e, told, status == 409);
+        } else if (status == 404 && !told->body) { /* it was an hour old: to be told anew */
+                clear(told);
+                memmove(told, told + 1, (--e->n_told - at) * sizeof(*told));
+        } else if (status >= 400 && status < 500 && status != 401 && status != 429) {
+                complain(told, answer); /* the namespace goes, or we may not: it will not be better soon */
+                told->to_tell = false;
                 told->last_ms = clock_monotonic_ms();
-                backoff_reset(&e->backoff);
-        } else if (told && gone) {
-                told->to_tell = false; /* the namespace goes, or the Event was an hour old */
-        } else if (told) {
-                log_warning(MODULE, "cannot tell a problem by an Event; trying again",
-                            LOG_TEXT("verb", told->body ? "create" : "patch"),
-                            LOG_TEXT("resource", "events.events.k8s.io"),
-                            LOG_TEXT("namespace", told->namespace), LOG_TEXT("error", answer->error.what));
+        } else {
+                complain(told, answer);
                 ev_timer_set(&e->again,
                              (double)backoff_next(&e->backoff, arc4random(), answer->retry_after_ms) / 1e3,
                              0.0);
                 ev_timer_start(e->loop, &e->again);
-                return;
         }
+}
+
+static void on_answer(void *userdata, const struct kube_answer *answer)
+{
+        struct events *e = userdata;
+        size_t at;
+
+        e->call = NULL;
+        if (find(e, e->under_way, &at))
+                take_answer(e, at, answer);
         send_next(e);
 }
 
@@ -137,11 +155,17 @@ static int send_one(struct events *e, struct told *told)
                                on_answer, e, &e->call, &error);
 }
 
-/* One at a time: nobody waits for them. */
+/* One at a time, for nobody waits for them; in turn, so that one that fails is not in the way. */
 static void send_next(struct events *e)
 {
+        size_t next;
+
+        if (find(e, e->under_way, &next))
+                next++;
         for (size_t i = 0; i < e->n_told && !e->call && !ev_is_active(&e->again); i++) {
-                if (!e->told[i].to_tell || send_one(e, &e->told[i]) == 0)
+                struct told *told = &e->told[(next + i) % e->n_told];
+
+                if (!told->to_tell || send_one(e, told) == 0)
                         continue;
                 ev_timer_set(&e->again, 1.0, 0.0);
                 ev_timer_start(e->loop, &e->again);
@@ -175,14 +199,14 @@ static void tell_one(struct events *e, const struct problem *problem, const stru
 {
         char name[EVENT_NAME_SIZE] = "";
         struct told *told;
-        size_t at = 0;
+        size_t at;
 
-        event_name(problem, service->object.name, name);
-        told = find(e, name, &at);
-        if (!told) {
+        event_name(problem, service, name);
+        if (!find(e, name, &at)) {
                 add(e, problem, service, name, at);
                 return;
         }
+        told = &e->told[at];
         /* It has come back, or lasts. One that waits to be told is told soon enough. */
         if (!told->to_tell &&
             (told->seen + 1 < e->tellings || clock_monotonic_ms() - told->last_ms > SERIES_MS)) {
@@ -216,6 +240,15 @@ void events_tell(struct events *e, const struct model *model, const struct plan 
         send_next(e);
 }
 
+void events_forget(struct events *e)
+{
+        ev_timer_stop(e->loop, &e->again);
+        kube_call_cancel(TAKE_PTR(e->call));
+        for (size_t i = 0; i < e->n_told; i++)
+                clear(&e->told[i]);
+        e->n_told = 0;
+}
+
 struct events *events_new(struct ev_loop *loop, struct http_client *client, const char *server,
                           const char *instance)
 {
@@ -239,12 +272,7 @@ void events_free(struct events *e)
 {
         if (!e)
                 return;
-        ev_timer_stop(e->loop, &e->again);
-        kube_call_cancel(e->call);
-        for (size_t i = 0; i < e->n_told; i++) {
-                free(e->told[i].namespace);
-                json_decref(e->told[i].body);
-        }
+        events_forget(e);
         free(e->told);
         free(e->instance);
         free(e);

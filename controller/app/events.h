@@ -15,8 +15,11 @@ struct events *events_new(struct ev_loop *loop, struct http_client *client, cons
                           const char *instance);
 
 /* Tells what of the plan's problems has not been told. Cheap when nothing is new. Nothing is lost when the
- * API is away: what could not be told is tried again. */
+ * API is away: what could not be told is tried again, and what is refused, after a while. */
 void events_tell(struct events *events, const struct model *model, const struct plan *plan);
+
+/* Tells nothing more, and forgets what it has told: another pod leads. */
+void events_forget(struct events *events);
 
 /* NULL is fine. */
 void events_free(struct events *events);

@@ -27,7 +27,7 @@ struct fleet {
         struct http_client *client;
         char *namespace, *service;
         struct addr own;
-        unsigned int port;
+        uint16_t port;
         struct peer peers[PEERS_MAX];
         size_t n_peers;  /* asked in this round */
         size_t answered; /* in the last one */
@@ -117,22 +117,18 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 /* "NAMESPACE/NAME", and where this pod itself answers. */
 static int read_options(struct fleet *fleet, const struct options *options, struct error *error)
 {
-        const char *slash = strchr(options->fleet, '/'), *colon = strrchr(options->http_address, ':');
-        _cleanup_free_ char *host = NULL;
+        const char *slash = strchr(options->fleet, '/');
+        struct addr any = {0};
 
         if (!slash || slash == options->fleet || !slash[1])
                 return error_set(error, "--fleet", "\"%s\" is no NAMESPACE/SERVICE", options->fleet);
         fleet->namespace = strndup(options->fleet, (size_t)(slash - options->fleet));
         fleet->service = strdup(slash + 1);
-        host = strndup(options->http_address, colon ? (size_t)(colon - options->http_address) : 0);
-        if (!fleet->namespace || !fleet->service || !host)
+        if (!fleet->namespace || !fleet->service)
                 return error_oom(error);
-        if (host[0] == '[' && host[strlen(host) - 1] == ']') {
-                host[strlen(host) - 1] = '\0';
-                memmove(host, host + 1, strlen(host));
-        }
-        fleet->port = colon ? (unsigned int)strtoul(colon + 1, NULL, 10) : 0;
-        if (addr_parse(host, &fleet->own) < 0)
+        if (addr_parse_port(options->http_address, &fleet->own, &fleet->port) == 0)
+                any.family = fleet->own.family;
+        if (addr_equal(&fleet->own, &any))
                 return error_set(error, "--http-address",
                                  "\"%s\" is no address that tells this pod from others",
                                  options->http_address);

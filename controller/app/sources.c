@@ -1,7 +1,8 @@
 #include "app/sources.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "core/kube_meta.h"
+#include "core/inventory.h"
 #include "io/kube_config.h"
 #include "io/kube_watch.h"
 #include "io/objects_dir.h"
@@ -21,9 +22,12 @@ struct feed {
 };
 
 struct sources {
-        struct model model;
+        struct inventory inventory;
         struct feed *feeds;
         size_t n_feeds;
+        struct feed
+            fleet; /* EndpointSlices of the fleet's namespace, if that is not followed: for app/fleet */
+        char *fleet_namespace;
         bool reported; /* that the first sync is complete */
         struct objects_dir *objects_dir;
         struct kube_config kube; /* its files in memory are the client's */
@@ -35,50 +39,10 @@ static void tell(struct sources *sources)
 {
         if (!sources->reported && sources_synced(sources)) {
                 sources->reported = true;
-                log_info("sources", "synced", LOG_INT("services", sources->model.services.count),
-                         LOG_INT("endpoint_slices", sources->model.endpoint_slices.count));
+                log_info("sources", "synced", LOG_INT("services", sources->inventory.model.services.count),
+                         LOG_INT("endpoint_slices", sources->inventory.model.endpoint_slices.count));
         }
         sources->listener.changed(sources->listener.userdata);
-}
-
-static struct object *object_ref(enum kube_kind kind, struct object *object)
-{
-        if (kind == KUBE_KIND_SERVICE)
-                (void)service_ref(object_service(object));
-        else
-                (void)endpoint_slice_ref(object_endpoint_slice(object));
-        return object;
-}
-
-/* Keeps what we had of the objects that exist but do not decode. */
-static void keep_last_good(enum kube_kind kind, const struct object_list *old, const struct object_list *bad,
-                           struct object_list *list)
-{
-        for (size_t i = 0; i < bad->count; i++) {
-                struct object *object =
-                    object_list_find(old, bad->objects[i]->namespace, bad->objects[i]->name);
-
-                if (object && object_list_append(list, object_ref(kind, object)) < 0)
-                        kube_kind_unref(kind)(object);
-        }
-        if (bad->count)
-                object_list_sort(list, kube_kind_unref(kind));
-}
-
-/* Adds what was heard of other namespaces, which this list does not speak of. 0 or -ENOMEM. */
-static int keep_others(enum kube_kind kind, const struct object_list *held, const char *namespace,
-                       struct object_list *list)
-{
-        for (size_t i = 0; i < held->count; i++) {
-                if (strcmp(held->objects[i]->namespace, namespace) == 0)
-                        continue;
-                if (object_list_append(list, object_ref(kind, held->objects[i])) < 0) {
-                        kube_kind_unref(kind)(held->objects[i]);
-                        return -ENOMEM;
-                }
-        }
-        object_list_sort(list, kube_kind_unref(kind));
-        return 0;
 }
 
 static bool are_services_listed(const struct sources *sources)
@@ -89,22 +53,23 @@ static bool are_services_listed(const struct sources *sources)
         return true;
 }
 
+static void complain(void)
+{
+        log_error("sources", "out of memory; what has changed waits for the next list");
+}
+
 static void on_replace(void *userdata, enum kube_kind kind, struct object_list *list,
                        const struct object_list *bad)
 {
         struct feed *feed = userdata;
         struct sources *sources = feed->sources;
-        struct object_list *held = model_list(&sources->model, kind);
+        const struct kube_watch *watch = feed->watches[kind];
+        int64_t began_ms = watch ? kube_watch_stats(watch)->list_began_ms : 0;
 
-        keep_last_good(kind, held, bad, list);
-        if (feed->namespace && keep_others(kind, held, feed->namespace, list) < 0) {
-                log_error("sources", "out of memory; a list waits for the next one");
-                object_list_clear(list, kube_kind_unref(kind));
+        if (inventory_replace(&sources->inventory, kind, feed->namespace, began_ms, list, bad) < 0) {
+                complain();
                 return;
         }
-        object_list_clear(held, kube_kind_unref(kind));
-        *held = *list;
-        *list = (struct object_list){0};
         feed->listed[kind] = true;
         if (kind == KUBE_KIND_SERVICE) {
                 feed->services_listed = true;
@@ -114,41 +79,27 @@ static void on_replace(void *userdata, enum kube_kind kind, struct object_list *
         tell(sources);
 }
 
-/* The answer to a write of ours may be here before the watch tells of what was before it. */
-static bool is_older_than_held(const struct sources *sources, const struct service *service)
+/* `news` as of inventory_put. */
+static void take(struct sources *sources, int news)
 {
-        const struct service *held = object_service(
-            object_list_find(&sources->model.services, service->object.namespace, service->object.name));
-
-        return held && held->resource_version && service->resource_version &&
-               kube_version_is_older(service->resource_version, held->resource_version);
-}
-
-static void put_object(struct sources *sources, enum kube_kind kind, struct object *object)
-{
-        if (kind == KUBE_KIND_SERVICE && is_older_than_held(sources, object_service(object))) {
-                kube_kind_unref(kind)(object);
-                return;
-        }
-        if (object_list_put(model_list(&sources->model, kind), object, kube_kind_unref(kind)) < 0) {
-                log_error("sources", "out of memory; a change waits for the next list");
-                kube_kind_unref(kind)(object);
-                return;
-        }
-        tell(sources);
+        if (news < 0)
+                complain();
+        else if (news)
+                tell(sources);
 }
 
 static void on_put(void *userdata, enum kube_kind kind, struct object *object)
 {
-        put_object(((struct feed *)userdata)->sources, kind, object);
+        struct sources *sources = ((struct feed *)userdata)->sources;
+
+        take(sources, inventory_put(&sources->inventory, kind, object));
 }
 
 static void on_remove(void *userdata, enum kube_kind kind, const char *namespace, const char *name)
 {
         struct sources *sources = ((struct feed *)userdata)->sources;
 
-        if (object_list_remove(model_list(&sources->model, kind), namespace, name, kube_kind_unref(kind)))
-                tell(sources);
+        take(sources, inventory_remove(&sources->inventory, kind, namespace, name));
 }
 
 static int open_files(struct sources *sources, struct ev_loop *loop, const char *directory,
@@ -176,22 +127,38 @@ static int locate_api(const struct options *options, struct kube_config *kube, s
         return kube_config_in_cluster(NULL, kube, error);
 }
 
-/* Follows both kinds of one namespace. */
-static int open_feed(struct feed *feed, struct ev_loop *loop, struct error *error)
+static int open_watch(struct feed *feed, enum kube_kind kind, struct ev_loop *loop, struct error *error)
 {
         const struct source_listener listener = {feed, on_replace, on_put, on_remove};
+        const struct kube_watch_options watch = {
+            .kind = kind, .server = feed->sources->kube.server, .namespace = feed->namespace};
+        int r = kube_watch_new(loop, feed->sources->client, &watch, &listener, &feed->watches[kind], error);
 
-        for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++) {
-                const struct kube_watch_options watch = {
-                    .kind = kind, .server = feed->sources->kube.server, .namespace = feed->namespace};
-                int r = kube_watch_new(loop, feed->sources->client, &watch, &listener, &feed->watches[kind],
-                                       error);
-
-                if (r < 0)
-                        return r;
+        if (r == 0)
                 kube_watch_start(feed->watches[kind]);
-        }
-        return 0;
+        return r;
+}
+
+static bool is_followed(const struct sources *sources, const char *namespace)
+{
+        for (size_t i = 0; i < sources->n_feeds; i++)
+                if (!sources->feeds[i].namespace || strcmp(sources->feeds[i].namespace, namespace) == 0)
+                        return true;
+        return false;
+}
+
+/* "NAMESPACE/SERVICE". Nobody waits for this one: a fleet that cannot compare its plans serves all the same.
+ */
+static int open_fleet_feed(struct sources *sources, struct ev_loop *loop, const char *fleet,
+                           struct error *error)
+{
+        sources->fleet_namespace = strndup(fleet, strcspn(fleet, "/"));
+        if (!sources->fleet_namespace)
+                return error_oom(error);
+        if (is_followed(sources, sources->fleet_namespace))
+                return 0;
+        sources->fleet = (struct feed){.sources = sources, .namespace = sources->fleet_namespace};
+        return open_watch(&sources->fleet, KUBE_KIND_ENDPOINT_SLICE, loop, error);
 }
 
 static int open_api(struct sources *sources, struct ev_loop *loop, const struct options *options,
@@ -209,8 +176,9 @@ static int open_api(struct sources *sources, struct ev_loop *loop, const struct 
                                                        .key_file = kube->key_file},
                             &sources->client, error);
         for (size_t i = 0; r == 0 && i < sources->n_feeds; i++)
-                r = open_feed(&sources->feeds[i], loop, error);
-        return r;
+                for (enum kube_kind kind = 0; r == 0 && kind < KUBE_KIND_COUNT; kind++)
+                        r = open_watch(&sources->feeds[i], kind, loop, error);
+        return r == 0 && options->fleet ? open_fleet_feed(sources, loop, options->fleet, error) : r;
 }
 
 int sources_new(struct ev_loop *loop, const struct options *options, const struct config *config,
@@ -221,7 +189,8 @@ int sources_new(struct ev_loop *loop, const struct options *options, const struc
 
         if (!sources)
                 return error_oom(error);
-        *sources = (struct sources){.listener = *listener};
+        *sources = (struct sources){.listener = *listener,
+                                    .inventory.load_balancer_class = config->load_balancer_class};
         /* Files are few, and were put there for us: all of them count. */
         sources->n_feeds = config->n_namespaces && !options->objects ? config->n_namespaces : 1;
         sources->feeds = calloc(sources->n_feeds, sizeof(*sources->feeds));
@@ -255,7 +224,7 @@ bool sources_synced(const struct sources *sources)
 
 const struct model *sources_model(const struct sources *sources)
 {
-        return &sources->model;
+        return &sources->inventory.model;
 }
 
 struct http_client *sources_client(const struct sources *sources)
@@ -284,7 +253,7 @@ void sources_take_service(struct sources *sources, const json_t *service)
         if (kube_decode_object(KUBE_KIND_SERVICE, service, &object, &error) < 0)
                 log_error("sources", "the API's answer is no Service", LOG_ERROR_FIELDS(&error));
         else
-                put_object(sources, KUBE_KIND_SERVICE, object);
+                take(sources, inventory_answer(&sources->inventory, object, clock_monotonic_ms()));
 }
 
 /* The older one; -1 is the oldest. */
@@ -328,9 +297,11 @@ void sources_free(struct sources *sources)
         for (size_t i = 0; i < sources->n_feeds; i++)
                 for (enum kube_kind kind = 0; kind < KUBE_KIND_COUNT; kind++)
                         kube_watch_free(sources->feeds[i].watches[kind]);
+        kube_watch_free(sources->fleet.watches[KUBE_KIND_ENDPOINT_SLICE]);
+        free(sources->fleet_namespace);
         free(sources->feeds);
         http_client_free(sources->client);
         kube_config_clear(&sources->kube);
-        model_clear(&sources->model);
+        model_clear(&sources->inventory.model);
         free(sources);
 }

@@ -14,7 +14,7 @@ struct sources;
 
 struct sources_listener {
         void *userdata;
-        void (*changed)(void *userdata);         /* the model has */
+        void (*changed)(void *userdata);         /* the model has, in what concerns a Service of it */
         void (*services_listed)(void *userdata); /* a complete list of Services has come; `changed` follows */
 };
 
@@ -26,6 +26,7 @@ int sources_new(struct ev_loop *loop, const struct options *options, const struc
 /* Both kinds have been listed completely once. */
 bool sources_synced(const struct sources *sources);
 
+/* Services of our class only, and every EndpointSlice. */
 const struct model *sources_model(const struct sources *sources);
 
 /* The API's client and address (borrowed), for those who write; NULL with files. */
@@ -36,7 +37,8 @@ const char *sources_server(const struct sources *sources);
  * older than this call. With the API only. Not from within a callback of the sources. */
 void sources_list_services(struct sources *sources);
 
-/* A Service as the API has just answered it. Goes into the model unless that has a newer one. */
+/* A Service as the API has just answered it to a write of ours. Goes into the model unless that has a newer
+ * one, or none any more. */
 void sources_take_service(struct sources *sources, const json_t *service);
 
 /* What is counted of the API, per enum kube_kind, at now_ms (CLOCK_MONOTONIC). Returns false, and leaves

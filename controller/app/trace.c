@@ -246,7 +246,7 @@ static int read_table(const char *path, struct ipvs_table *table, struct error *
         if (!path)
                 return ipvs_netlink_load(NULL, table, error);
         r = file_read(path, TABLE_SIZE_MAX, &text, error);
-        return r < 0 ? r : ipvs_table_parse(text.text ? text.text : "", table, error);
+        return r < 0 ? r : ipvs_table_parse(text.text, table, error);
 }
 
 static int trace(const struct options *options, struct destinations *now, struct destinations *then,

@@ -29,6 +29,8 @@ int file_read(const char *path, size_t max_size, struct strbuf *out, struct erro
         size_t total = 0;
         struct stat status;
 
+        if (strbuf_puts(out, "") < 0)
+                return error_oom(error);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return fail(error, path, "open", errno);

@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
-/* Appends the file's bytes to *out. A file beyond max_size bytes is refused (-EFBIG).
- * Returns 0 or a negative errno with *error set; *out is then unspecified but valid. */
+/* Appends the file's bytes to *out, whose text is never NULL then. A file beyond max_size bytes is refused
+ * (-EFBIG). Returns 0 or a negative errno with *error set; *out is then unspecified but valid. */
 int file_read(const char *path, size_t max_size, struct strbuf *out, struct error *error);
 
 /* Writes PATH.new beside the file, fsyncs it and leaves it there for file_replace. mode as open(2).

@@ -1,5 +1,7 @@
 #include "core/claims.h"
 
+#include "base/sorted.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,9 +141,9 @@ static int collect(struct plan *plan, const struct config *config, const struct 
                 const struct addr *addr = &source->status_addrs[i];
                 struct claim claim = {.addr = *addr, .service = service, .from_status = true};
 
-                if (addresses == PLAN_ADDRESSES_ASSIGN &&
-                    !(wanted_families(source) & family_bit(addr->family)))
-                        continue; /* it was dual-stack once */
+                /* It was dual-stack once. */
+                claim.given_up = addresses == PLAN_ADDRESSES_ASSIGN &&
+                                 !(wanted_families(source) & family_bit(addr->family));
                 claim.second_choice =
                     !as_written && (*asked & family_bit(addr->family)) && !is_asked_for(list, first, addr);
                 r = add_claim(plan, config, &claim, list);
@@ -249,22 +251,16 @@ static bool cursor_next(struct cursor *cursor, struct addr *out)
         return false;
 }
 
+static int compare_to_claim(const void *addr, const void *claim)
+{
+        return addr_compare(addr, &((const struct claim *)claim)->addr);
+}
+
 static bool is_claimed(const struct claim_list *list, size_t count, const struct addr *addr)
 {
-        size_t low = 0, high = count;
+        size_t at;
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = addr_compare(addr, &list->claims[middle].addr);
-
-                if (order == 0)
-                        return true;
-                if (order < 0)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        return false;
+        return sorted_find(addr, list->claims, count, sizeof(*list->claims), compare_to_claim, &at);
 }
 
 /* Gives a free address of the cursor's family, or a problem. The first `claimed` claims are sorted by
@@ -282,25 +278,23 @@ static int allocate(struct plan *plan, struct cursor *cursor, size_t service, si
                                 cursor->family == AF_INET ? "IPv4" : "IPv6");
 }
 
-/* Who got what he asked for lets go of what he had. `held` receives the families each service has now. The
- * list is sorted by service. */
-static void drop_second_choices(struct claim_list *list, unsigned int *held)
+/* Who got what he asked for lets go of what he had. `held` receives the families each service will have. */
+static void give_up_second_choices(struct claim_list *list, unsigned int *held)
 {
-        size_t kept = 0;
-
-        for (size_t i = 0; i < list->count; i++)
-                if (!list->claims[i].second_choice)
-                        held[list->claims[i].service] |= family_bit(list->claims[i].addr.family);
         for (size_t i = 0; i < list->count; i++) {
                 const struct claim *claim = &list->claims[i];
+
+                if (!claim->second_choice && !claim->given_up)
+                        held[claim->service] |= family_bit(claim->addr.family);
+        }
+        for (size_t i = 0; i < list->count; i++) {
+                struct claim *claim = &list->claims[i];
                 unsigned int family = family_bit(claim->addr.family);
 
-                if (claim->second_choice && (held[claim->service] & family))
-                        continue;
-                held[claim->service] |= family;
-                list->claims[kept++] = *claim;
+                claim->given_up |= claim->second_choice && (held[claim->service] & family);
+                if (!claim->given_up)
+                        held[claim->service] |= family;
         }
-        list->count = kept;
 }
 
 /* For services that neither have nor asked for an address of a family they want. The list is sorted by
@@ -352,7 +346,7 @@ int claims_resolve(struct plan *plan, const struct config *config, const struct 
                 return r;
         sort(out, by_service);
         drop_repetitions(out);
-        drop_second_choices(out, held);
+        give_up_second_choices(out, held);
         if (addresses == PLAN_ADDRESSES_STATUS)
                 return 0;
         for (size_t i = 0; i < plan->n_services; i++)
@@ -363,13 +357,14 @@ int claims_resolve(struct plan *plan, const struct config *config, const struct 
         return r;
 }
 
-/* Whether the service's status says just these addresses. Few each. */
+/* Whether the service's status says just these addresses, and that they are not kube-proxy's. One without any
+ * ipMode stays: a cluster that does not know it would drop it from each write. Few each. */
 static bool says_already(const struct service *service, const struct claim *claims, size_t count)
 {
-        if (service->n_status_addrs != count)
+        if (service->n_status_addrs != count || service->other_mode)
                 return false;
         for (size_t i = 0; i < count; i++)
-                if (!claims[i].from_status)
+                if (!claims[i].from_status || claims[i].given_up)
                         return false;
         return true;
 }
@@ -383,12 +378,12 @@ static int add_assignment(struct plan *plan, const struct service *source, const
                                  .name = strdup(source->object.name),
                                  .resource_version =
                                      strdup(source->resource_version ? source->resource_version : ""),
-                                 .addrs = calloc(count + 1, sizeof(*a->addrs)),
-                                 .n_addrs = count};
+                                 .addrs = calloc(count + 1, sizeof(*a->addrs))};
         if (!a->namespace || !a->name || !a->resource_version || !a->addrs)
                 return -ENOMEM;
         for (size_t i = 0; i < count; i++)
-                a->addrs[i] = claims[i].addr;
+                if (!claims[i].given_up)
+                        a->addrs[a->n_addrs++] = claims[i].addr;
         return 0;
 }
 

@@ -4,7 +4,8 @@
  * spec.loadBalancerIP); what its status says; the next free address of a pool, services in order of namespace
  * and name. Between services, what a status says goes before what is only asked for. An address outside the
  * pools, or one of another Service, is refused with a problem, and whoever asked for it keeps what he had.
- * Services share an address if both carry the same coracle.lb/share.
+ * What a status says is served, and nobody else's, until it is no longer said: the write that takes it out
+ * may fail. Services share an address if both carry the same coracle.lb/share.
  */
 #pragma once
 
@@ -15,6 +16,7 @@ struct claim {
         size_t service; /* index into plan.services and sources */
         bool from_status;
         bool second_choice; /* in status, but another one of its family is asked for */
+        bool given_up;      /* in status, which shall no longer say it */
 };
 
 /* After claims_resolve sorted by service, then address. */

@@ -1,42 +1,43 @@
 #include "core/drains.h"
 
+#include "base/sorted.h"
+
 #include <errno.h>
 #include <string.h>
 
-static int compare_to(const struct drain *drain, const char *namespace, const char *service,
-                      const struct addr *addr)
+struct key {
+        const char *namespace, *service;
+        const struct addr *addr;
+};
+
+static int compare_key(const void *a, const void *b)
 {
-        int order = strcmp(drain->slice->object.namespace, namespace);
+        const struct key *key = a;
+        const struct drain *drain = b;
+        int order = strcmp(key->namespace, drain->slice->object.namespace);
 
         if (!order)
-                order = strcmp(drain->slice->service, service);
-        return order ? order : addr_compare(&drain->addr, addr);
+                order = strcmp(key->service, drain->slice->service);
+        return order ? order : addr_compare(key->addr, &drain->addr);
 }
 
 static int compare(const void *a, const void *b)
 {
-        const struct drain *y = b;
+        const struct drain *x = a;
+        const struct key key = {x->slice->object.namespace, x->slice->service, &x->addr};
 
-        return compare_to(a, y->slice->object.namespace, y->slice->service, &y->addr);
+        return compare_key(&key, b);
 }
 
 int64_t drains_since(const struct drains *drains, const char *namespace, const char *service,
                      const struct addr *addr)
 {
-        size_t low = 0, high = drains->count;
+        const struct key key = {namespace, service, addr};
+        size_t at;
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = compare_to(&drains->drains[middle], namespace, service, addr);
-
-                if (order == 0)
-                        return drains->drains[middle].since_ms;
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return INT64_MAX;
+        return sorted_find(&key, drains->drains, drains->count, sizeof(*drains->drains), compare_key, &at)
+                   ? drains->drains[at].since_ms
+                   : INT64_MAX;
 }
 
 static size_t count_draining(const struct model *model)

@@ -14,12 +14,14 @@ static uint64_t hash(uint64_t sum, const char *text)
         return (sum ^ 0xff) * UINT64_C(1099511628211); /* "ab","c" is not "a","bc" */
 }
 
-void event_name(const struct problem *problem, const char *service_name, char out[static EVENT_NAME_SIZE])
+void event_name(const struct problem *problem, const struct service *service,
+                char out[static EVENT_NAME_SIZE])
 {
         uint64_t sum = UINT64_C(14695981039346656037);
 
         sum = hash(hash(hash(sum, problem->service), problem->reason), problem->message);
-        (void)snprintf(out, EVENT_NAME_SIZE, "%.200s.%016" PRIx64, service_name, sum);
+        sum = hash(sum, service->uid ? service->uid : "");
+        (void)snprintf(out, EVENT_NAME_SIZE, "%.200s.%016" PRIx64, service->object.name, sum);
 }
 
 json_t *event_create(const struct problem *problem, const struct service *service, const char *instance,
@@ -27,7 +29,7 @@ json_t *event_create(const struct problem *problem, const struct service *servic
 {
         char name[EVENT_NAME_SIZE], note[NOTE_MAX + 1];
 
-        event_name(problem, service->object.name, name);
+        event_name(problem, service, name);
         (void)snprintf(note, sizeof(note), "%s", problem->message);
         return json_pack(
             "{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s*}}",

@@ -9,9 +9,10 @@
 
 #define EVENT_NAME_SIZE 254
 
-/* The name of a problem's Event: the same for the same problem, so that no pod tells it twice. "SERVICE.HASH"
- */
-void event_name(const struct problem *problem, const char *service_name, char out[static EVENT_NAME_SIZE]);
+/* The name of a problem's Event: the same for the same problem of the same Service, so that no pod tells it
+ * twice; a Service that is made anew is another one. "SERVICE.HASH" */
+void event_name(const struct problem *problem, const struct service *service,
+                char out[static EVENT_NAME_SIZE]);
 
 /* A new Event. `now` is RFC 3339 with six digits, which the API insists on. NULL if out of memory. */
 json_t *event_create(const struct problem *problem, const struct service *service, const char *instance,

@@ -14,7 +14,8 @@ int json_field_object(const json_t *object, const char *key, const json_t **out,
 int json_field_array(const json_t *object, const char *key, const json_t **out, struct error *error);
 int json_field_bool(const json_t *object, const char *key, bool *out, struct error *error);
 
-/* A string that holds a NUL byte is refused. */
+/* A string that holds a NUL byte is refused. The API takes such texts, as values of annotations; so JSON is
+ * read with JSON_ALLOW_NUL, and they matter only where somebody looks at them. */
 int json_field_string(const json_t *object, const char *key, const char **out, struct error *error);
 
 /* A whole number from min to max. */

@@ -39,7 +39,7 @@ static int parse_item(struct json_items *items, const char *text, size_t length,
         _cleanup_json_ json_t *item = NULL;
         json_error_t reason;
 
-        item = json_loadb(text, length, 0, &reason);
+        item = json_loadb(text, length, JSON_ALLOW_NUL, &reason);
         if (!item && json_error_code(&reason) == json_error_out_of_memory)
                 return error_oom(error);
         if (!item)
@@ -197,7 +197,8 @@ int json_items_finish(struct json_items *items, json_t **frame, struct error *er
 
         if (items->in_item || !items->frame.text)
                 return error_set(error, NULL, "not JSON: ends in the middle");
-        json = json_loadb(items->frame.text, items->frame.length, JSON_REJECT_DUPLICATES, &reason);
+        json = json_loadb(items->frame.text, items->frame.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+                          &reason);
         if (!json && json_error_code(&reason) == json_error_out_of_memory)
                 return error_oom(error);
         if (!json)

@@ -128,16 +128,19 @@ static int decode_status(const json_t *json, struct service *service, struct err
         if (!service->status_addrs)
                 return error_oom(error);
         json_array_foreach ((json_t *)ingress, i, item) {
-                const char *ip = NULL;
+                const char *ip = NULL, *mode = NULL;
 
                 if (json_is_object(item))
                         r = json_field_string(item, "ip", &ip, error);
                 else
                         r = error_set(error, NULL, "ip is no member, because this is no object");
+                if (r == 0)
+                        r = json_field_string(item, "ipMode", &mode, error);
                 if (r < 0)
                         return json_error_within("ingress", (int64_t)i, r, error);
                 if (!ip || !*ip)
                         continue; /* a host name: another kind of load balancer's */
+                service->other_mode |= mode && strcmp(mode, "Proxy") != 0;
                 if (addr_parse(ip, &service->status_addrs[service->n_status_addrs++]) < 0)
                         return error_set(error, NULL, "ingress[%zu].ip is no IP address: \"%s\"", i, ip);
         }

@@ -51,7 +51,7 @@ static int handle_line(const char *text, size_t length, kube_event_fn *handler, 
                 length--;
         if (length == 0)
                 return 0;
-        line = json_loadb(text, length, 0, &json_error);
+        line = json_loadb(text, length, JSON_ALLOW_NUL, &json_error);
         if (!line && json_error_code(&json_error) == json_error_out_of_memory)
                 return error_oom(error);
         if (!line)

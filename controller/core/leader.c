@@ -11,6 +11,7 @@ void lease_clear(struct lease *lease)
         free(lease->holder);
         free(lease->resource_version);
         free(lease->acquire_time);
+        json_decref(lease->metadata);
         *lease = (struct lease){0};
 }
 
@@ -45,6 +46,7 @@ int lease_decode(const json_t *json, struct lease *out, struct error *error)
                 return r;
         }
         lease.duration_ms = duration_s * 1000;
+        lease.metadata = json_incref((json_t *)metadata);
         *out = lease;
         lease = (struct lease){0};
         return 0;
@@ -57,9 +59,11 @@ json_t *lease_encode(const char *name, const char *namespace, const char *identi
         const char *acquired = renews && before->acquire_time ? before->acquire_time : now;
         int64_t transitions = before ? before->transitions + (renews || !identity ? 0 : 1) : 0;
 
-        return json_pack("{s:s, s:s, s:{s:s, s:s, s:s*}, s:{s:s, s:i, s:s, s:s, s:I}}", "apiVersion",
-                         "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name", name, "namespace",
-                         namespace, "resourceVersion", before ? before->resource_version : NULL, "spec",
+        json_t *metadata = before ? json_incref(before->metadata)
+                                  : json_pack("{s:s, s:s}", "name", name, "namespace", namespace);
+
+        return json_pack("{s:s, s:s, s:o, s:{s:s, s:i, s:s, s:s, s:I}}", "apiVersion",
+                         "coordination.k8s.io/v1", "kind", "Lease", "metadata", metadata, "spec",
                          "holderIdentity", identity ? identity : "", "leaseDurationSeconds",
                          identity ? LEADER_LEASE_MS / 1000 : 1, "acquireTime", acquired, "renewTime", now,
                          "leaseTransitions", (json_int_t)transitions);

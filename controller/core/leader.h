@@ -22,6 +22,7 @@ struct lease {
         char *holder; /* "" when nobody holds it */
         char *resource_version;
         char *acquire_time; /* as written; kept when we renew */
+        json_t *metadata;   /* kept whole: labels and the like are others' */
         int64_t duration_ms;
         int64_t transitions;
 };

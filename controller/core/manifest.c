@@ -21,7 +21,7 @@ static int decode_json(const char *file, const char *text, size_t length, struct
         json_error_t reason;
         int r;
 
-        json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &reason);
+        json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
         if (!json && json_error_code(&reason) == json_error_out_of_memory)
                 return error_oom(error);
         if (!json)

@@ -1,5 +1,7 @@
 #include "core/model.h"
 
+#include "base/sorted.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -46,6 +48,12 @@ static bool drop_reference(struct object *object)
         free(object->namespace);
         free(object->name);
         return true;
+}
+
+bool service_is_of_class(const struct service *service, const char *load_balancer_class)
+{
+        return service->is_load_balancer && service->load_balancer_class &&
+               strcmp(service->load_balancer_class, load_balancer_class) == 0;
 }
 
 struct service *service_new(void)
@@ -217,45 +225,38 @@ void object_list_sort(struct object_list *list, void (*unref)(struct object *))
         list->count = kept;
 }
 
-/* The index of the first object that is not before namespace/name; *found tells whether it is that one. */
-static size_t lower_bound(const struct object_list *list, const char *namespace, const char *name,
-                          bool *found)
+struct key {
+        const char *namespace, *name;
+};
+
+static int compare_key(const void *a, const void *b)
 {
-        size_t low = 0, high = list->count;
+        const struct key *key = a;
+        const struct object *const *object = b;
 
-        *found = false;
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                const struct object *object = list->objects[middle];
-                int order = compare_names(object->namespace, object->name, namespace, name);
+        return compare_names(key->namespace, key->name, (*object)->namespace, (*object)->name);
+}
 
-                if (order == 0) {
-                        *found = true;
-                        return middle;
-                }
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+static bool find(const struct object_list *list, const char *namespace, const char *name, size_t *at)
+{
+        const struct key key = {namespace, name};
+
+        return sorted_find(&key, list->objects, list->count, sizeof(*list->objects), compare_key, at);
 }
 
 struct object *object_list_find(const struct object_list *list, const char *namespace, const char *name)
 {
-        bool found;
-        size_t i = lower_bound(list, namespace, name, &found);
+        size_t i;
 
-        return found ? list->objects[i] : NULL;
+        return find(list, namespace, name, &i) ? list->objects[i] : NULL;
 }
 
 int object_list_put(struct object_list *list, struct object *object, void (*unref)(struct object *))
 {
-        bool found;
-        size_t i = lower_bound(list, object->namespace, object->name, &found);
+        size_t i;
         int r;
 
-        if (found) {
+        if (find(list, object->namespace, object->name, &i)) {
                 unref(list->objects[i]);
                 list->objects[i] = object;
                 return 0;
@@ -272,10 +273,9 @@ int object_list_put(struct object_list *list, struct object *object, void (*unre
 bool object_list_remove(struct object_list *list, const char *namespace, const char *name,
                         void (*unref)(struct object *))
 {
-        bool found;
-        size_t i = lower_bound(list, namespace, name, &found);
+        size_t i;
 
-        if (!found)
+        if (!find(list, namespace, name, &i))
                 return false;
         unref(list->objects[i]);
         list->count--;

@@ -1,4 +1,4 @@
-/* What the cluster says: Services of our class and EndpointSlices, compact and sorted.
+/* What the cluster says: Services and EndpointSlices, compact and sorted.
  *
  * Objects are immutable once they are in a model and shared by reference count, so that a source can keep
  * its last good version of an object beside the model.
@@ -59,6 +59,7 @@ struct service {
         char *annotations[ANNOTATION_COUNT];
         struct addr *status_addrs; /* status.loadBalancer.ingress[].ip */
         size_t n_status_addrs;
+        bool other_mode; /* an address of them has an ipMode, and that is not Proxy */
         struct service_port *ports;
         size_t n_ports;
         struct prefix *source_ranges; /* spec.loadBalancerSourceRanges, those that are CIDRs; bits beyond the
@@ -70,6 +71,7 @@ struct service {
         bool is_load_balancer;       /* spec.type */
         bool local_traffic;          /* externalTrafficPolicy: Local */
         bool not_ready_addresses;    /* publishNotReadyAddresses */
+        int64_t answered_ms; /* when the API answered it to a write of ours; 0: it told it by itself */
 };
 
 enum endpoint_state {
@@ -93,6 +95,9 @@ struct endpoint_slice {
         size_t n_endpoints;
         uint8_t family; /* AF_INET, AF_INET6; AF_UNSPEC for FQDN and types to come */
 };
+
+/* Whether it is a load balancer's of that class. */
+bool service_is_of_class(const struct service *service, const char *load_balancer_class);
 
 struct service *service_new(void); /* one reference; NULL if out of memory */
 struct service *service_ref(struct service *service);
@@ -137,7 +142,8 @@ void object_list_clear(struct object_list *list, void (*unref)(struct object *))
 void service_object_unref(struct object *object);
 void endpoint_slice_object_unref(struct object *object);
 
-/* Services of every class and all EndpointSlices; plan picks. Both lists are sorted. */
+/* Services, perhaps of other classes too, and EndpointSlices of any Service; plan picks. Both lists are
+ * sorted. */
 struct model {
         struct object_list services;
         struct object_list endpoint_slices;

@@ -1,5 +1,7 @@
 #include "core/plan.h"
 
+#include "base/sorted.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -100,30 +102,28 @@ const struct real_server *virtual_server_find(const struct virtual_server *vs, c
                                               uint16_t port)
 {
         const struct real_server key = {.addr = *addr, .port = port};
+        size_t at;
 
-        return vs->n_real_servers
-                   ? bsearch(&key, vs->real_servers, vs->n_real_servers, sizeof(key), compare_reals)
+        return sorted_find(&key, vs->real_servers, vs->n_real_servers, sizeof(key), compare_reals, &at)
+                   ? &vs->real_servers[at]
                    : NULL;
+}
+
+static int compare_virtuals(const void *a, const void *b)
+{
+        return virtual_server_compare(a, b);
 }
 
 struct virtual_server *plan_find(const struct plan *plan, const struct addr *vip, enum protocol protocol,
                                  uint16_t port)
 {
-        struct virtual_server key = {.vip = *vip, .protocol = protocol, .port = port};
-        size_t low = 0, high = plan->n_virtual_servers;
+        const struct virtual_server key = {.vip = *vip, .protocol = protocol, .port = port};
+        size_t at;
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = virtual_server_compare(&key, &plan->virtual_servers[middle]);
-
-                if (order == 0)
-                        return &plan->virtual_servers[middle];
-                if (order < 0)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        return NULL;
+        return sorted_find(&key, plan->virtual_servers, plan->n_virtual_servers, sizeof(key),
+                           compare_virtuals, &at)
+                   ? &plan->virtual_servers[at]
+                   : NULL;
 }
 
 int plan_hold(struct plan *plan, size_t index, const struct plan *other)

@@ -1,5 +1,7 @@
 #include "core/routes.h"
 
+#include "base/sorted.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -92,22 +94,17 @@ static int take_over(const struct routes *old, const struct plan *plan, struct r
         return 0;
 }
 
+static int compare_to_route(const void *vip, const void *route)
+{
+        return addr_compare(vip, &((const struct route *)route)->vip);
+}
+
 static bool is_planned(const struct routes *routes, const struct addr *vip)
 {
-        size_t low = 0, high = routes->count;
+        size_t at;
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int order = addr_compare(&routes->routes[middle].vip, vip);
-
-                if (order == 0)
-                        return true;
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return false;
+        return sorted_find(vip, routes->routes, routes->count, sizeof(*routes->routes), compare_to_route,
+                           &at);
 }
 
 /* Those that close already, and those that begin to: announced until now, and in no plan any more. A pod that

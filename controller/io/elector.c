@@ -27,8 +27,9 @@ struct elector {
         struct lease lease; /* as last read */
         bool exists;
         bool leading; /* as last told */
-        bool resigned;
+        bool started, resigned;
         struct kube_call *call;
+        bool writing; /* by that call */
         int64_t sent_ms;
         ev_timer next;
         ev_timer deadline; /* when leading ends unless it is renewed */
@@ -80,15 +81,21 @@ static void keep_written(struct elector *e, const json_t *json)
         e->exists = true;
 }
 
+static void give_back(struct elector *e);
+
 static void on_written(void *userdata, const struct kube_answer *answer)
 {
         struct elector *e = userdata;
+        bool written = answer->status >= 200 && answer->status < 300;
 
         e->call = NULL;
-        if (e->resigned)
-                return;
-        if (answer->status >= 200 && answer->status < 300) {
+        if (written)
                 keep_written(e, answer->json);
+        if (e->resigned) {
+                give_back(e);
+                return;
+        }
+        if (written) {
                 leader_wrote(&e->leader, e->sent_ms);
                 ev_timer_stop(e->loop, &e->deadline);
                 ev_timer_set(&e->deadline,
@@ -114,6 +121,7 @@ static void write_lease(struct elector *e, const char *identity, kube_call_fn *d
         clock_micro_time(now);
         body = lease_encode(e->name, e->namespace, identity, e->exists ? &e->lease : NULL, now);
         e->sent_ms = clock_monotonic_ms();
+        e->writing = true;
         if (!body || kube_call_start(e->client, e->exists ? HTTP_PUT : HTTP_POST,
                                      e->exists ? e->url.text : e->collection.text, body, NULL, done, e,
                                      &e->call, &error) < 0)
@@ -145,8 +153,6 @@ static void on_read(void *userdata, const struct kube_answer *answer)
         struct elector *e = userdata;
 
         e->call = NULL;
-        if (e->resigned)
-                return;
         if (take_lease(e, answer) == 0 &&
             leader_saw(&e->leader, e->exists ? &e->lease : NULL, clock_monotonic_ms()) == LEADER_WRITE) {
                 write_lease(e, e->identity, on_written);
@@ -163,6 +169,7 @@ static void on_next(struct ev_loop *loop, ev_timer *timer, int revents)
 
         (void)loop;
         (void)revents;
+        e->writing = false;
         if (kube_call_start(e->client, HTTP_GET, e->url.text, NULL, NULL, on_read, e, &e->call, &error) < 0) {
                 complain(e, "get", &error);
                 try_again(e);
@@ -206,9 +213,15 @@ int elector_new(struct ev_loop *loop, struct http_client *client, const char *se
                 elector_free(e);
                 return error_oom(error);
         }
-        ev_timer_start(loop, &e->next);
         *out = e;
         return 0;
+}
+
+void elector_start(struct elector *e)
+{
+        if (!e->started)
+                ev_timer_start(e->loop, &e->next);
+        e->started = true;
 }
 
 bool elector_is_leading(const struct elector *e)
@@ -225,17 +238,23 @@ static void on_given_back(void *userdata, const struct kube_answer *answer)
         e->call = NULL;
 }
 
+static void give_back(struct elector *e)
+{
+        if (e->exists && strcmp(e->lease.holder, e->identity) == 0)
+                write_lease(e, NULL, on_given_back);
+}
+
+/* A renewal under way may have been carried out: then only its answer tells which version to give back. */
 void elector_resign(struct elector *e)
 {
-        bool led = elector_is_leading(e);
-
         ev_timer_stop(e->loop, &e->next);
         ev_timer_stop(e->loop, &e->deadline);
-        kube_call_cancel(TAKE_PTR(e->call));
-        e->resigned = true;
+        e->started = e->resigned = true;
         tell(e);
-        if (led && e->exists)
-                write_lease(e, NULL, on_given_back);
+        if (e->call && e->writing)
+                return;
+        kube_call_cancel(TAKE_PTR(e->call));
+        give_back(e);
 }
 
 void elector_free(struct elector *e)

@@ -17,7 +17,7 @@ int files_read_config(const char *path, struct config **out, struct error *error
         _cleanup_strbuf_ struct strbuf text = {0};
         int r = file_read(path, FILES_CONFIG_MAX, &text, error);
 
-        return r < 0 ? r : config_parse(path, text.text ? text.text : "", text.length, out, error);
+        return r < 0 ? r : config_parse(path, text.text, text.length, out, error);
 }
 
 int files_read_template(const char *path, struct template **out, struct error *error)
@@ -25,7 +25,7 @@ int files_read_template(const char *path, struct template **out, struct error *e
         _cleanup_strbuf_ struct strbuf text = {0};
         int r = file_read(path, FILES_CONFIG_MAX, &text, error);
 
-        return r < 0 ? r : template_parse(path, text.text ? text.text : "", text.length, out, error);
+        return r < 0 ? r : template_parse(path, text.text, text.length, out, error);
 }
 
 static bool is_template_name(const char *name)
@@ -107,7 +107,7 @@ int files_read_values(const char *path, json_t **values, struct error *error)
 
         if (r < 0)
                 return r;
-        r = yaml_parse(path, text.text ? text.text : "", text.length, &documents, NULL, error);
+        r = yaml_parse(path, text.text, text.length, &documents, NULL, error);
         if (r < 0)
                 return r;
         if (json_array_size(documents) != 1)
@@ -166,7 +166,7 @@ int files_read_objects(const char *path, struct model *model, kube_decode_bad_fn
 
         if (r < 0)
                 return r;
-        return manifest_decode(path, text.text ? text.text : "", text.length, model, bad, userdata, error);
+        return manifest_decode(path, text.text, text.length, model, bad, userdata, error);
 }
 
 int files_read_secret(const char *path, char **out, struct error *error)
@@ -176,9 +176,8 @@ int files_read_secret(const char *path, char **out, struct error *error)
 
         if (r < 0)
                 return r;
-        if (text.text)
-                text.text[strcspn(text.text, "\r\n")] = '\0';
-        if (!text.text || !*text.text)
+        text.text[strcspn(text.text, "\r\n")] = '\0';
+        if (!*text.text)
                 return error_set(error, path, "is empty");
         *out = strdup(text.text);
         return *out ? 0 : error_oom(error);

@@ -33,6 +33,8 @@ struct http_transfer {
         char curl_error[CURL_ERROR_SIZE];
         ev_timer idle;
         unsigned int idle_s;
+        struct strbuf body; /* of the request, and what of it has been sent */
+        size_t sent;
         size_t max_length, length; /* bytes of the answer */
         struct strbuf error_body;
         bool error_body_cut;
@@ -57,6 +59,7 @@ static void transfer_free(struct http_transfer *transfer)
         ev_timer_stop(client->loop, &transfer->idle);
         libcurl.easy_cleanup(transfer->easy);
         libcurl.slist_free_all(transfer->headers);
+        strbuf_clear(&transfer->body);
         strbuf_clear(&transfer->error_body);
         free(transfer);
 }
@@ -239,23 +242,16 @@ static int set_headers(struct http_transfer *transfer, const struct http_request
         return 0;
 }
 
-static CURLcode set_method(CURL *easy, const struct http_request *request)
+static size_t on_send(char *buffer, size_t size, size_t count, void *userdata)
 {
-        static const char *const names[] = {
-            [HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
-            [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
-        };
-        CURLcode code = CURLE_OK;
+        struct http_transfer *transfer = userdata;
+        size_t left = transfer->body.length - transfer->sent, length = size * count;
 
-        if (request->body) {
-                code =
-                    libcurl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
-                if (code == CURLE_OK)
-                        code = libcurl.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body);
-        }
-        if (code == CURLE_OK && (request->body || request->method != HTTP_GET))
-                code = libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, names[request->method]);
-        return code;
+        if (length > left)
+                length = left;
+        memcpy(buffer, transfer->body.text + transfer->sent, length);
+        transfer->sent += length;
+        return length;
 }
 
 /* The first that fails counts; they fail for lack of memory only. */
@@ -265,11 +261,42 @@ static CURLcode set_method(CURL *easy, const struct http_request *request)
                         code = libcurl.easy_setopt(easy, CURLOPT_##option, value); \
         } while (0)
 
+/* A body is sent once. A connection that ends before it has answered libcurl takes for one that was dead
+ * before it was asked, and asks again with what it can begin anew; but a write may have been carried out.
+ * What comes from a function without its CURLOPT_SEEKFUNCTION cannot begin anew. */
+static CURLcode set_body(struct http_transfer *transfer, const struct http_request *request)
+{
+        CURL *easy = transfer->easy;
+        CURLcode code = CURLE_OK;
+
+        if (strbuf_append(&transfer->body, request->body, request->body_length) < 0)
+                return CURLE_OUT_OF_MEMORY;
+        SET(POST, 1L);
+        SET(POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+        SET(READFUNCTION, on_send);
+        SET(READDATA, transfer);
+        return code;
+}
+
+static CURLcode set_method(struct http_transfer *transfer, const struct http_request *request)
+{
+        static const char *const names[] = {
+            [HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
+            [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+        };
+        CURL *easy = transfer->easy;
+        CURLcode code = request->body ? set_body(transfer, request) : CURLE_OK;
+
+        if (request->body || request->method != HTTP_GET)
+                SET(CUSTOMREQUEST, names[request->method]);
+        return code;
+}
+
 static int set_options(struct http_transfer *transfer, const struct http_request *request)
 {
         const struct http_client *client = transfer->client;
         CURL *easy = transfer->easy;
-        CURLcode code = set_method(easy, request);
+        CURLcode code = set_method(transfer, request);
 
         SET(URL, request->url);
         SET(PRIVATE, transfer);
@@ -288,8 +315,10 @@ static int set_options(struct http_transfer *transfer, const struct http_request
         SET(CONNECTTIMEOUT, (long)(request->connect_s ? request->connect_s : CONNECT_DEFAULT_S));
         SET(TIMEOUT, (long)request->total_s);
         SET(CA_CACHE_TIMEOUT, 0L); /* authorities rotate */
-        if (client->ca_file)
+        if (client->ca_file) {
                 SET(CAINFO, client->ca_file);
+                SET(CAPATH, (char *)NULL); /* Debian's libcurl would trust the system's authorities besides */
+        }
         if (client->certificate_file)
                 SET(SSLCERT, client->certificate_file);
         if (client->key_file)

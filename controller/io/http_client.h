@@ -51,7 +51,7 @@ struct http_request {
         enum http_method method;
         const char *url;
         const char *accept; /* NULL: application/json */
-        const char *body;   /* NULL: none */
+        const char *body;   /* NULL: none. A request with a body is sent once */
         size_t body_length;
         const char *content_type; /* of the body */
         unsigned int connect_s;   /* time to connect, TLS included; 0: 10 */

@@ -51,7 +51,8 @@ static void on_done(void *userdata, const struct http_result *result)
         else
                 answer.error = result->error;
         if (answer.status >= 200 && answer.status < 300) {
-                json = call->body.length ? json_loadb(call->body.text, call->body.length, 0, NULL) : NULL;
+                json = json_loadb(call->body.text ? call->body.text : "", call->body.length, JSON_ALLOW_NUL,
+                                  NULL);
                 answer.json = json;
         } else if (answer.status) {
                 describe_refusal(result, &answer.error);

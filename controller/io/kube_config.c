@@ -2,6 +2,7 @@
 
 #include "base/fileio.h"
 #include "core/addr.h"
+#include "core/kube_meta.h"
 #include "core/kubeconfig.h"
 
 #include <errno.h>
@@ -63,6 +64,23 @@ int kube_config_in_cluster(const char *directory, struct kube_config *out, struc
         *out = config;
         config = (struct kube_config){0};
         return 0;
+}
+
+int kube_config_namespace(const char *directory, char **out, struct error *error)
+{
+        _cleanup_free_ char *path = NULL;
+        _cleanup_strbuf_ struct strbuf text = {0};
+        struct error ignored;
+
+        if (asprintf(&path, "%s/namespace", directory ? directory : KUBE_SERVICE_ACCOUNT_DIR) < 0) {
+                path = NULL;
+                return error_oom(error);
+        }
+        if (file_read(path, KUBE_NAMESPACE_MAX, &text, &ignored) < 0 || !text.length)
+                *out = strdup("default");
+        else
+                *out = TAKE_PTR(text.text);
+        return *out ? 0 : error_oom(error);
 }
 
 static int copy_text(char **out, const char *text)
@@ -149,7 +167,7 @@ int kube_config_from_file(const char *path, struct kube_config *out, struct erro
         int r = file_read(path, KUBECONFIG_MAX, &text, error);
 
         if (r == 0)
-                r = kubeconfig_parse(path, text.text ? text.text : "", text.length, &file, error);
+                r = kubeconfig_parse(path, text.text, text.length, &file, error);
         if (text.text)
                 explicit_bzero(text.text, text.length);
         if (r == 0)

@@ -22,6 +22,11 @@ struct kube_config {
  * Returns 0 and *out; or -EINVAL/-ENOMEM with *error set: not in a pod, or the address is none. */
 int kube_config_in_cluster(const char *directory, struct kube_config *out, struct error *error);
 
+/* The namespace of this pod, as the file `namespace` in `directory` (NULL: KUBE_SERVICE_ACCOUNT_DIR) has it;
+ * "default" without it or if it is empty. Not checked. Returns 0 and *out, to be freed; or -ENOMEM with
+ * *error set. */
+int kube_config_namespace(const char *directory, char **out, struct error *error);
+
 /* From what an operator says; token_file, ca_file may be NULL. A token asks for https.
  * Returns 0 and *out; or -EINVAL/-ENOMEM with *error set. */
 int kube_config_explicit(const char *server, const char *token_file, const char *ca_file,

@@ -342,8 +342,10 @@ static void request(struct kube_watch *watch)
         watch->end = (struct watch_end){.retry_after_ms = -1};
         watch->error = (struct error){{0}, {0}};
         kube_stream_clear(&watch->stream);
-        if (watch->state.request == WATCH_REQUEST_LIST)
+        if (watch->state.request == WATCH_REQUEST_LIST) {
                 kube_list_clear(&watch->list);
+                watch->stats.list_began_ms = watch->started_ms;
+        }
         if (build_request(watch, &http, &url) < 0) {
                 request_ended(watch, "out of memory");
                 return;

@@ -35,6 +35,7 @@ struct kube_watch_stats {
         int last_status;                       /* HTTP status of the last answer; 0: none */
         int64_t last_contact_ms;               /* CLOCK_MONOTONIC of the last byte; 0: never */
         int64_t last_list_ms;                  /* likewise, of the last complete list */
+        int64_t list_began_ms;                 /* likewise, of the last list that was begun */
         bool watching;                         /* a watch is under way and was answered */
 };
 

@@ -66,8 +66,7 @@ static bool table_exists(const struct twin *twin)
         _cleanup_strbuf_ struct strbuf text = {0};
         struct error error = {0};
 
-        return file_read(twin->tables, TABLES_MAX, &text, &error) == 0 && text.text &&
-               strstr(text.text, "filter");
+        return file_read(twin->tables, TABLES_MAX, &text, &error) == 0 && strstr(text.text, "filter");
 }
 
 static void begin(struct twin *twin);

@@ -2,7 +2,7 @@
 
 It serves lists in pages and watches of two kinds from a store that keeps its history, over TLS, on loopback.
 A fault is taken by the first request that matches it: see Fault. What a real server does by itself is tested
-against a real server; this is for what one cannot be made to do.
+against a real server; this is for what one cannot be made to do. Clients may write if it is told so: fake_writes.
 """
 
 import json
@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import fake_writes
+
 NGHTTPX = os.environ.get("CORACLE_TEST_NGHTTPX")  # the program: have it offer HTTP/2 in front
 
 KINDS = {
@@ -30,19 +32,24 @@ KINDS = {
 class Fault:
     """What the next `times` matching requests meet.
 
-    on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None.
-    A status is answered instead of anything else. Of a list, `body` turns the true bytes into others, and
-    `cut` breaks the connection after so many bytes. Of a watch, `lines` are sent at its beginning instead of
-    events; then the stream ends properly, unless `then` says "drop" (the connection breaks), "stall" (nothing
-    more comes) or "go_on" (events follow as usual).
+    on: "list" (a first page), "page" (a further one) or "watch"; kind: "Service", "EndpointSlice" or None; name: the
+    namespace. Or a write, "status", "lease" or "event"; name: the object's (of an Event: its Service's).
+    A status is answered instead of anything else. A write is carried out once `gate` is set, and it or a list is
+    answered once `hold` is. Of a list, `body` turns the true bytes into others. `cut` breaks the connection after
+    so many bytes of the answer. Of a watch, `lines` are sent at its beginning instead of events; then the stream
+    ends properly, unless `then` says "drop" (the connection breaks), "stall" (nothing more comes) or "go_on"
+    (events follow as usual).
     """
 
     on: str
     kind: str | None = None
+    name: str | None = None
     times: int = 1
     status: int = 0
     headers: dict = field(default_factory=dict)
     text: str = ""
+    gate: threading.Event | None = None
+    hold: threading.Event | None = None
     body: object = None
     cut: int | None = None
     lines: list | None = None
@@ -75,19 +82,21 @@ class Store:
         self.compacted = 0
         self.objects = {"Service": {}, "EndpointSlice": {}}
         self.history = []  # (version, kind, type, object)
+        self.named = {}  # "leases" or "events": {(namespace, name): object}
 
-    def _note(self, kind, event_type, obj):
+    def note(self, kind, event_type, obj):
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         self.history.append((self.version, kind, event_type, json.loads(json.dumps(obj))))
         self.changed.notify_all()
 
-    def put(self, kind, name, labels=None, namespace="shop", **members):
+    def put(self, kind, name, labels=None, namespace="shop", annotations=None, **members):
         with self.changed:
             known = self.objects[kind]
             event_type = "MODIFIED" if name in known else "ADDED"
-            known[name] = {"metadata": {"namespace": namespace, "name": name, "labels": labels or {}}, **members}
-            self._note(kind, event_type, known[name])
+            known[name] = {"metadata": {"namespace": namespace, "name": name, "labels": labels or {},
+                                        "annotations": annotations or {}}, **members}
+            self.note(kind, event_type, known[name])
 
     def service(self, name, port):
         self.put("Service", name, spec={"type": "LoadBalancer", "ports": [{"port": port}]})
@@ -97,7 +106,7 @@ class Store:
 
     def delete(self, kind, name):
         with self.changed:
-            self._note(kind, "DELETED", self.objects[kind].pop(name))
+            self.note(kind, "DELETED", self.objects[kind].pop(name))
 
     def change_silently(self, kind, name, **members):
         """A change that no watch ever tells of: what the slow re-list is for."""
@@ -111,7 +120,7 @@ class Store:
     def bookmark(self, kind):
         with self.changed:
             obj = {"kind": kind, "metadata": {"resourceVersion": "0"}, "endpoints": None}
-            self._note(kind, "BOOKMARK", obj)
+            self.note(kind, "BOOKMARK", obj)
 
     def truth(self):
         """What a follower has to end up with, as `follow` prints it."""
@@ -138,25 +147,57 @@ class Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         found = re.fullmatch(r"(/.*)/namespaces/([^/]+)(/[a-z]+)", url.path)
         path, namespace = (found[1] + found[3], found[2]) if found else (url.path, None)
+        if fake_writes.find(url.path):
+            self.write()
+            return
         if path not in KINDS:
             self.answer(404, status_body(404, "the server could not find the requested resource"))
             return
         kind, version = KINDS[path]
         on = "watch" if query.get("watch") else "page" if query.get("continue") else "list"
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        with api.store.changed:
-            api.requests.append((on, kind, time.monotonic(), query))
-            api.store.changed.notify_all()
-        if token not in api.tokens and not self.connection.getpeercert():
-            self.answer(401, status_body(401, "Unauthorized"))
+        if not self.may_come_in(on, kind, query):
             return
-        fault = api.take_fault(on, kind)
+        fault = api.take_fault(on, kind, namespace)
         if fault and fault.status:
             self.answer(fault.status, fault.text or status_body(fault.status, "a fault"), fault.headers)
         elif on == "watch":
             self.watch(kind, version, query, fault, namespace)
         else:
             self.list(kind, version, query, fault, namespace)
+
+    def may_come_in(self, on, what, query):
+        """Notes the request."""
+        api = self.server.api
+        with api.store.changed:
+            api.requests.append((on, what, time.monotonic(), query))
+            api.store.changed.notify_all()
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token in api.tokens or self.connection.getpeercert():
+            return True
+        self.answer(401, status_body(401, "Unauthorized"))
+        return False
+
+    def write(self):
+        api = self.server.api
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+        found = fake_writes.find(self.path) if api.writable else None
+        if not found:
+            self.answer(404, status_body(404, "the server could not find the requested resource"))
+            return
+        on, namespace, name, write = found
+        name = name or body["metadata"]["name"]
+        if not self.may_come_in(on if self.command != "GET" else f"get {on}", name, body):
+            return
+        fault = api.take_fault(on, None, name.rpartition(".")[0] or name) if self.command != "GET" else None
+        if fault and fault.gate:
+            fault.gate.wait(20)
+        status, answer = write(api.store, self.command, namespace, name, body) if not fault or not fault.status \
+            else fake_writes.refusal(fault.status, fault.text or "a fault")
+        if fault and fault.hold:
+            fault.hold.wait(20)
+        self.answer(status, json.dumps(answer), fault.headers if fault else None, cut=fault.cut if fault else None)
+
+    do_POST = do_PUT = do_PATCH = write
 
     def answer(self, status, text, headers=None, cut=None):
         data = text if isinstance(text, bytes) else text.encode()
@@ -177,10 +218,12 @@ class Handler(BaseHTTPRequestHandler):
                 snapshot, at = query["continue"].split("/+ ")
             else:
                 snapshot, at = str(len(api.snapshots)), 0
-                items = [dict(store.objects[kind][name]) for name in sorted(store.objects[kind])
+                items = [json.loads(json.dumps(store.objects[kind][name])) for name in sorted(store.objects[kind])
                          if is_in(namespace, store.objects[kind][name])]
                 api.snapshots[snapshot] = (store.version, items)
         list_version, items = api.snapshots[snapshot]
+        if fault and fault.hold:
+            fault.hold.wait(20)
         start, end = int(at), int(at) + int(query["limit"])
         metadata = {"resourceVersion": str(list_version)}
         if end < len(items):
@@ -296,10 +339,11 @@ class Http2Proxy:
 class FakeApi:
     """The server, its store, its faults and the credentials that a client needs, in `directory`."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, writable=False):
         self.store = Store()
+        self.writable = writable
         self.faults = []
-        self.requests = []  # (on, kind, time, query)
+        self.requests = []  # (on, kind, time, query); of writes (on, name, time, body)
         self.snapshots = {}  # of lists under way: their versions and items
         self.sent = {}  # kind: the last version that a watch has told
         self.tokens = {"token-1"}
@@ -345,10 +389,10 @@ class FakeApi:
         with self.store.changed:
             self.faults.append(Fault(**fault))
 
-    def take_fault(self, on, kind):
+    def take_fault(self, on, kind, name=None):
         with self.store.changed:
             for fault in self.faults:
-                if fault.on == on and fault.kind in (None, kind):
+                if fault.on == on and fault.kind in (None, kind) and fault.name in (None, name):
                     fault.times -= 1
                     if fault.times == 0:
                         self.faults.remove(fault)
@@ -360,13 +404,27 @@ class FakeApi:
             return sum(1 for request in self.requests if request[0] == on and request[1] == kind)
 
 
+def put_service(api, name, address=None, namespace="shop", **members):
+    """One of our class, with its address as the leader would write it."""
+    status = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "Proxy"}]} if address else {}}
+    api.store.put("Service", name, namespace=namespace, **{
+        "status": status, "spec": {"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "ports": [{"port": 80}]},
+        **members})
+
+
+def put_slice(api, name, *addresses, namespace="shop"):
+    api.store.put("EndpointSlice", f"{name}-1", namespace=namespace, labels={"kubernetes.io/service-name": name},
+                  addressType="IPv4", ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
+
+
 def make_certificates(directory):
     """A throw-away authority and a server certificate for 127.0.0.1."""
     def openssl(*words):
         subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test CA")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj",
+            f"/CN=test CA {directory.name}")
     openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=kubernetes")
     (directory / "san").write_text("subjectAltName=IP:127.0.0.1\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",

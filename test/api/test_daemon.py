@@ -2,36 +2,27 @@
 what stays when the API goes."""
 
 import base64
+import http.server
 import json
 import pathlib
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
 import exposition
 from daemon import Daemon, Programs, PATIENCE_S
-from fake_api import FakeApi
+from fake_api import FakeApi, put_service, put_slice
 
 PROGRAMS = Programs(*(sys.argv.pop(1) for _ in range(3)))
 CHANGES = 20
 
 
-def put_service(api, name, address=None, namespace="shop"):
-    status = {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "Proxy"}]} if address else {}}
-    api.store.put("Service", name, status=status, namespace=namespace,
-                  spec={"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp", "ports": [{"port": 80}]})
-
-
-def put_slice(api, name, *addresses, namespace="shop"):
-    api.store.put("EndpointSlice", f"{name}-1", namespace=namespace, labels={"kubernetes.io/service-name": name},
-                  addressType="IPv4", ports=[{"port": 8080}], endpoints=[{"addresses": [a]} for a in addresses])
-
-
-def daemon_of(api, directory, config=""):
+def daemon_of(api, directory, config="", flags=()):
     return Daemon(PROGRAMS, directory, f"https://127.0.0.1:{api.client_port}", api.token_file, api.ca_file,
-                  config=config)
+                  config=config, flags=flags)
 
 
 class TestDaemon(unittest.TestCase):
@@ -97,6 +88,40 @@ class TestDaemon(unittest.TestCase):
         time.sleep(0.5)
         self.assertEqual(len(daemon.hups()), told, "reloaded although nothing had changed")
         print(f"50 changes in a burst: {told} reloads")
+
+    def test_what_concerns_no_service_of_ours_is_not_planned(self):
+        daemon, api = self.daemon, self.api
+        foreign = {"type": "LoadBalancer", "loadBalancerClass": "example.com/other", "ports": [{"port": 80}]}
+        plans, services, slices = (f"coracle_{name}" for name in (
+            "reconcile_duration_seconds_count", 'watch_events_total{resource="services"}',
+            'watch_events_total{resource="endpointslices"}'))
+        daemon.await_config(lambda text: text.count("virtual_server ") == 10)
+        time.sleep(0.5)
+        before = daemon.metrics()
+        for i in range(10):
+            put_service(api, f"foreign-{i}", spec=foreign)
+            put_slice(api, f"foreign-{i}", f"172.16.7.{i}")
+            put_service(api, f"foreign-{i}", spec=foreign, namespace="shop", annotations={"changed": "yes"})
+        api.store.delete("Service", "foreign-0")
+        api.store.delete("EndpointSlice", "foreign-0-1")
+        daemon.await_(lambda: daemon.metrics()[services] - before[services] == 21
+                      and daemon.metrics()[slices] - before[slices] == 11)
+        time.sleep(0.5)
+        self.assertEqual(daemon.metrics()[plans], before[plans])
+
+        # one becomes ours, with a slice that has been there before; and another ceases to be
+        put_service(api, "foreign-1", "10.1.1.101")
+        daemon.await_config(lambda text: "real_server 172.16.7.1 8080" in text)
+        put_service(api, "web-1", "10.1.1.1", spec={"type": "ClusterIP", "ports": [{"port": 80}]})
+        daemon.await_config(lambda text: "virtual_server 10.1.1.1 80" not in text)
+        # a slice changes hands
+        api.store.put("EndpointSlice", "web-2-1", labels={"kubernetes.io/service-name": "foreign-2"}, addressType="IPv4",
+                      ports=[{"port": 8080}], endpoints=[{"addresses": ["172.16.1.2"]}])
+        daemon.await_config(lambda text: "real_server 172.16.1.2 8080" not in text)
+        put_slice(api, "web-2", "172.16.1.2")
+        daemon.await_config(lambda text: "real_server 172.16.1.2 8080" in text)
+        api.store.delete("EndpointSlice", "web-2-1")
+        daemon.await_config(lambda text: "real_server 172.16.1.2 8080" not in text)
 
     def test_metrics_and_readiness_tell_what_happens(self):
         daemon, api = self.daemon, self.api
@@ -219,6 +244,77 @@ class TestNamespaces(unittest.TestCase):
             finally:
                 daemon.stop()
                 api.stop()
+
+
+class Peer(http.server.BaseHTTPRequestHandler):
+    """Another LB pod, which plans something else."""
+
+    def do_GET(self):
+        text = b'{"plan": 7}\n'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args):
+        pass
+
+
+class TestFleet(unittest.TestCase):
+    """A fleet that follows namespaces of which its own is none."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.api = FakeApi(self.directory.name)
+        put_service(self.api, "web", "10.1.1.1")
+        put_slice(self.api, "web", "172.16.1.1")
+        put_service(self.api, "lb", "10.1.1.2", namespace="coracle")
+        put_slice(self.api, "lb", "127.0.0.1", "127.0.0.2", "127.0.0.3", namespace="coracle")
+        self.peers = [http.server.ThreadingHTTPServer(("127.0.0.2", 0), Peer)]
+        self.port = self.peers[0].server_address[1]
+        self.peers.append(http.server.ThreadingHTTPServer(("127.0.0.3", self.port), Peer))
+        for peer in self.peers:
+            threading.Thread(target=peer.serve_forever, daemon=True).start()
+        self.daemon = None
+
+    def tearDown(self):
+        self.daemon.stop()
+        self.api.stop()
+        for peer in self.peers:
+            peer.shutdown()
+            peer.server_close()
+        self.directory.cleanup()
+
+    def start(self):
+        self.api.start()
+        self.daemon = daemon_of(self.api, self.directory.name, "namespaces: [shop]\n", flags=[
+            "--fleet", "coracle/lb", "--http-address", f"127.0.0.1:{self.port}"])
+        self.daemon.await_config(lambda text: "real_server 172.16.1.1 8080" in text)
+        return self.daemon
+
+    def test_other_pods_of_the_fleet_are_asked(self):
+        daemon = self.start()
+        daemon.await_(lambda: daemon.metrics()["coracle_fleet_peers"] == 2)
+        self.assertEqual(daemon.config().count("virtual_server "), 1, "the fleet's own Service is not followed")
+
+    def test_missing_right_keeps_nobody_from_serving(self):
+        self.api.fail(on="list", kind="EndpointSlice", name="coracle", status=403, times=1000)
+        daemon = self.start()
+        daemon.await_(lambda: daemon.logged("resource=endpointslices", "namespace=coracle", "reason=forbidden"))
+        self.assertTrue(daemon.status()["synced"])
+
+
+class TestFleetAddress(unittest.TestCase):
+    def test_address_that_tells_no_pod_from_another_is_refused(self):
+        """With it this pod would ask itself, and agree."""
+        for address in ("0.0.0.0:0", "[::]:0"):
+            with self.subTest(address), tempfile.TemporaryDirectory() as directory:
+                (pathlib.Path(directory) / "objects").mkdir()
+                daemon = Daemon(PROGRAMS, directory, flags=["--objects", "objects", "--fleet", "coracle/lb",
+                                                            "--http-address", address])
+                self.assertEqual(daemon.process.wait(10), 2, daemon.read_log())
+                self.assertTrue(daemon.logged("cannot start", "--http-address"), daemon.read_log())
+                daemon.log.close()
 
 
 class TestFuse(unittest.TestCase):

@@ -1,6 +1,7 @@
 """kube_watch against an API that misbehaves: whatever it does, the follower ends up with the truth, and is
 never told that something is gone which is not."""
 
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ PATIENCE_S = 15
 class Follower:
     """A running `follow`, and the state that its listener has."""
 
-    def __init__(self, api, page_size=3, relist_s=600, idle_s=30, timeout_s=300):
+    def __init__(self, api, page_size=3, relist_s=600, idle_s=30, timeout_s=300, under=()):
         self.changed = threading.Condition()
         self.state = {}
         self.bad = set()
@@ -27,7 +28,7 @@ class Follower:
         self.stats = {}
         self.log = []
         self.process = subprocess.Popen(
-            [FOLLOW, f"https://127.0.0.1:{api.client_port}", api.ca_file, api.token_file, str(page_size),
+            [*under, FOLLOW, f"https://127.0.0.1:{api.client_port}", api.ca_file, api.token_file, str(page_size),
              str(relist_s), str(idle_s), str(timeout_s)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.threads = [threading.Thread(target=self.read_tells, daemon=True),
@@ -408,6 +409,21 @@ class OtherFaults(ApiTest):
         follower.wait(lambda: follower.logged("reason=unreachable", "certificate"), "the refusal")
         self.assertEqual(self.api.requests, [])
         self.assertEqual(follower.state, {})
+
+    def test_authority_of_the_system_vouches_for_no_api(self):
+        """Who names an authority trusts that one, and not a hundred others besides."""
+        named = pathlib.Path(self.directory.name) / "named"
+        installed = pathlib.Path(self.directory.name) / "installed"
+        named.mkdir()
+        installed.mkdir()
+        name = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", self.api.ca_file], check=True,
+                              capture_output=True, text=True).stdout.strip()
+        (installed / f"{name}.0").write_bytes(self.api.ca_file.read_bytes())
+        self.api.ca_file.write_bytes(FakeApi(named).ca_file.read_bytes())
+        follower = self.follow(under=["unshare", "--map-root-user", "--mount", "sh", "-ec",
+                                      f'mount --bind "{installed}" /etc/ssl/certs; exec "$0" "$@"'])
+        follower.wait(lambda: follower.logged("reason=unreachable", "certificate"), "the refusal")
+        self.assertEqual(self.api.requests, [])
 
     def test_many_faults_at_random_places(self):
         for i in range(4):

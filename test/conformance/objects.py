@@ -68,8 +68,8 @@ class Namespace:
         if addresses:
             self.set_addresses(name, *addresses)
 
-    def set_addresses(self, name, *addresses):
-        ingress = [{"ip": address, "ipMode": "Proxy"} for address in addresses]
+    def set_addresses(self, name, *addresses, mode="Proxy"):
+        ingress = [{"ip": address, "ipMode": mode} for address in addresses]
         self.api.patch(self.path(SERVICES, name) + "/status", {"status": {"loadBalancer": {"ingress": ingress}}})
 
     def addresses(self, name):

@@ -48,6 +48,22 @@ class Follow(ConformanceTest):
         shop.slice("web", "172.16.0.2")
         self.await_servers(self.start_daemon(), {("10.1.0.2", 80): {("172.16.0.2", 8080): 1}})
 
+    def test_text_with_a_nul_in_an_annotation_is_nobodys_concern(self):
+        """The API takes any text there, and one Service must not blind us to all others."""
+        shop = self.shop
+        shop.service("web", ["10.1.0.1"])
+        shop.slice("web", "172.16.0.1")
+        shop.service("foreign", annotations={"example.com/blob": "x\0y"}, loadBalancerClass="example.com/other")
+        daemon = self.start_daemon()  # it is listed
+        self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1}})
+        shop.service("second", annotations={"example.com/blob": "x\0y"})  # watched, and written to
+        shop.slice("second", "172.16.0.2")
+        daemon.await_(lambda: shop.addresses("second"))
+        self.await_servers(daemon, {("10.1.0.1", 80): {("172.16.0.1", 8080): 1},
+                                    (shop.addresses("second")[0], 80): {("172.16.0.2", 8080): 1}})
+        self.assertFalse(daemon.logged("level=warning", "module=kube_watch"))
+        self.assertFalse(daemon.logged("cannot write a status"))
+
     def test_pod_that_terminates_is_drained_while_it_serves(self):
         shop = self.shop
         shop.service("web", ["10.1.0.1"], selector=True)

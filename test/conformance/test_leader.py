@@ -103,6 +103,15 @@ class Leader(ConformanceTest):
         shop.delete_service("first")
         self.await_(lambda: shop.addresses("second") == ["10.1.7.7"])
 
+    def test_status_that_an_older_cluster_wrote_is_put_right(self):
+        """Without ipMode in the write the API sets VIP, as it does for what was written before it knew it."""
+        self.shop.service("web", ["10.1.7.7"])
+        self.shop.set_addresses("web", "10.1.7.7", mode=None)
+        self.assertEqual(self.all_addresses()["web"], [("10.1.7.7", "VIP")])
+        self.start_fleet()
+        self.await_(lambda: self.all_addresses()["web"] == [("10.1.7.7", "Proxy")])
+        self.assertEqual(len(list(self.requests(verb="patch", resource="services"))), 1)
+
     def create_while(self, *disturb):
         """Creates Services, and between them disturbs; returns how long after the last disturbance each had its
         one address. None may ever change."""
@@ -229,6 +238,16 @@ class Leader(ConformanceTest):
         self.holder().daemon.stop()  # the next leader finds it told
         self.await_(lambda: next(iter(self.shop.events("outside").values())).get("series", {}).get("count", 0) >= 2)
         self.assertEqual(len(self.shop.events("outside")), 1)
+
+    def test_service_that_is_made_anew_has_its_event(self):
+        self.start_fleet(1)
+        shop, annotations = self.shop, {"coracle.lb/address": "192.0.2.1"}
+        path = f"/apis/events.k8s.io/v1/namespaces/{shop.name}/events"
+        for _ in range(2):
+            shop.service("outside", annotations=annotations)
+            uid = self.api.get(shop.path(SERVICES, "outside"))["metadata"]["uid"]
+            self.await_(lambda u=uid: u in [event["regarding"]["uid"] for event in self.api.get(path)["items"]])
+            shop.delete_service("outside")
 
     def test_addresses_outlive_every_daemon(self):
         self.start_fleet()

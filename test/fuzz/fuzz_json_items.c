@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!at_once)
                 return 0;
         FUZZ_ASSERT(json_equal(at_once, in_pieces));
-        whole = json_loadb(text, size, 0, &reason);
+        whole = json_loadb(text, size, JSON_ALLOW_NUL, &reason);
         /* An element's depth is not counted from the whole's beginning. */
         if (!whole && json_error_code(&reason) == json_error_stack_overflow)
                 return 0;

@@ -17,6 +17,15 @@ static void what_stands_in_a_status_stays_and_is_not_written_again(void **state)
         expect_assignments(SITE, WITH_STATUS("web", IP("10.1.1.5")), "");
 }
 
+/* Kubernetes 1.30 sets the mode of what was written before it: kube-proxy then keeps the address to itself.
+ */
+static void status_with_another_mode_is_written_again(void **state)
+{
+        (void)state;
+        expect_assignments(SITE, WITH_STATUS("web", "{ip: 10.1.1.5, ipMode: VIP},"), "10.1.1.5 shop/web\n");
+        expect_assignments(SITE, WITH_STATUS("web", "{ip: 10.1.1.5, ipMode: Proxy},"), "");
+}
+
 static void only_what_is_written_is_served(void **state)
 {
         _cleanup_plan_ struct plan *plan =
@@ -26,6 +35,42 @@ static void only_what_is_written_is_served(void **state)
         assert_int_equal(plan->n_assignments, 1);
         assert_int_equal(plan->n_vips, 1);
         assert_int_equal(plan->vips[0].addr.bytes[3], 5);
+}
+
+/* Followers serve what statuses say, and a write may fail for long. */
+static void what_is_about_to_be_replaced_is_served_until_it_is(void **state)
+{
+        static const char *const situations[] = {
+            SERVICE("web", ANNOTATIONS("coracle.lb/address: 10.1.1.5"), PORT80, STATUS(IP("10.1.1.2"))),
+            SERVICE("web", "", PORT80 ", ipFamilies: [IPv4]", STATUS(IP("10.1.1.3") IP("fd00:1:1::3"))),
+            SERVICE("web", "", PORT80 ", ipFamilies: [IPv6]", STATUS(IP("10.1.1.3"))),
+            WITH_STATUS("b", IP("10.1.1.2")) WITH_STATUS("a", IP("10.1.1.2")),
+            WITH_STATUS("web", IP("192.0.2.7")),
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(situations) / sizeof(*situations); i++) {
+                _cleanup_plan_ struct plan *leads = plan_of(SITE, situations[i], PLAN_ADDRESSES_ASSIGN);
+                _cleanup_plan_ struct plan *follows = plan_of(SITE, situations[i], PLAN_ADDRESSES_STATUS);
+
+                assert_int_equal(leads->n_assignments, 1);
+                assert_int_equal(leads->n_vips, follows->n_vips);
+                for (size_t j = 0; j < leads->n_vips; j++)
+                        assert_true(addr_equal(&leads->vips[j].addr, &follows->vips[j].addr));
+        }
+}
+
+static void what_a_status_still_says_is_nobody_elses(void **state)
+{
+        (void)state;
+        expect_assignments(SITE,
+                           PLAIN("a") SERVICE("web", ANNOTATIONS("coracle.lb/address: 10.1.1.5"), PORT80,
+                                              STATUS(IP("10.1.1.1"))),
+                           "10.1.1.2 shop/a\n10.1.1.5 shop/web\n");
+        expect_assignments(SITE,
+                           WITH_SPEC("a", ", ipFamilies: [IPv6]")
+                               SERVICE("web", "", PORT80, STATUS(IP("10.1.1.1") IP("fd00:1:1::1"))),
+                           "fd00:1:1::2 shop/a\n10.1.1.1 shop/web\n");
 }
 
 static void asked_for_address_replaces_the_one_it_has(void **state)
@@ -140,7 +185,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(service_without_an_address_is_given_one),
             cmocka_unit_test(what_stands_in_a_status_stays_and_is_not_written_again),
+            cmocka_unit_test(status_with_another_mode_is_written_again),
             cmocka_unit_test(only_what_is_written_is_served),
+            cmocka_unit_test(what_is_about_to_be_replaced_is_served_until_it_is),
+            cmocka_unit_test(what_a_status_still_says_is_nobody_elses),
             cmocka_unit_test(asked_for_address_replaces_the_one_it_has),
             cmocka_unit_test(who_asks_in_vain_keeps_what_he_has),
             cmocka_unit_test(who_asks_in_vain_and_has_nothing_gets_nothing),

@@ -56,16 +56,32 @@ static void long_note_is_cut_to_what_the_api_takes(void **state)
 
 static void same_problem_has_the_same_name_and_another_has_another(void **state)
 {
+        struct service service = {.object = {.namespace = (char *)"shop", .name = (char *)"web"},
+                                  .uid = (char *)"ea33c85d"};
         struct problem other = in_use;
         char first[EVENT_NAME_SIZE], second[EVENT_NAME_SIZE];
 
         (void)state;
-        event_name(&in_use, "web", first);
-        event_name(&in_use, "web", second);
+        event_name(&in_use, &service, first);
+        event_name(&in_use, &service, second);
         assert_string_equal(first, second);
         assert_memory_equal(first, "web.", 4);
         other.message = (char *)"10.1.1.5 belongs to shop/db";
-        event_name(&other, "web", second);
+        event_name(&other, &service, second);
+        assert_string_not_equal(first, second);
+}
+
+/* Its Event would refer to the one that is gone, and be shown for neither. */
+static void service_that_is_made_anew_has_events_of_its_own(void **state)
+{
+        struct service service = {.object = {.namespace = (char *)"shop", .name = (char *)"web"},
+                                  .uid = (char *)"ea33c85d"};
+        char first[EVENT_NAME_SIZE], second[EVENT_NAME_SIZE];
+
+        (void)state;
+        event_name(&in_use, &service, first);
+        service.uid = (char *)"0b7c11aa";
+        event_name(&in_use, &service, second);
         assert_string_not_equal(first, second);
 }
 
@@ -84,6 +100,7 @@ int main(void)
             cmocka_unit_test(service_without_uid_is_referred_to_by_name),
             cmocka_unit_test(long_note_is_cut_to_what_the_api_takes),
             cmocka_unit_test(same_problem_has_the_same_name_and_another_has_another),
+            cmocka_unit_test(service_that_is_made_anew_has_events_of_its_own),
             cmocka_unit_test(series_counts),
         };
 

@@ -48,6 +48,18 @@ static void new_file_is_invisible_until_it_replaces(void **state)
         assert_string_equal(text.text, "hello");
 }
 
+static void empty_file_is_an_empty_text(void **state)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+        struct error error;
+
+        (void)state;
+        assert_int_equal(file_write_new(in_directory("f"), "", 0, 0600, &error), 0);
+        assert_int_equal(file_replace(in_directory("f"), &error), 0);
+        assert_int_equal(file_read(in_directory("f"), 5, &text, &error), 0);
+        assert_string_equal(text.text, "");
+}
+
 static void file_beyond_the_limit_is_refused(void **state)
 {
         _cleanup_strbuf_ struct strbuf text = {0};
@@ -110,6 +122,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(new_file_is_invisible_until_it_replaces),
+            cmocka_unit_test(empty_file_is_an_empty_text),
             cmocka_unit_test(file_beyond_the_limit_is_refused),
             cmocka_unit_test(absent_file_is_named),
             cmocka_unit_test(directory_is_no_file),

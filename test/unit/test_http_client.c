@@ -29,9 +29,37 @@ static void echo(int fd, const char *request)
         say(fd, request);
 }
 
+static bool is_whole(const char *request)
+{
+        const char *end = strstr(request, "\r\n\r\n");
+        const char *length = strstr(request, "Content-Length: ");
+
+        return end && (!length || strlen(end + 4) >= strtoul(length + 16, NULL, 10));
+}
+
+static void receive(int fd, char *request, size_t size)
+{
+        size_t length = 0;
+
+        *request = '\0';
+        while (length < size - 1 && !is_whole(request)) {
+                ssize_t n = read(fd, request + length, size - 1 - length);
+
+                if (n <= 0)
+                        break;
+                length += (size_t)n;
+                request[length] = '\0';
+        }
+}
+
 static void answer(int fd, const char *request)
 {
-        if (strstr(request, " /echo "))
+        if (strstr(request, " /keep ")) {
+                char next[8192];
+
+                echo(fd, request);
+                receive(fd, next, sizeof(next)); /* and it dies before it answers that one */
+        } else if (strstr(request, " /echo "))
                 echo(fd, request);
         else if (strstr(request, " /moved "))
                 say(fd, "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 5\r\n\r\nmoved");
@@ -49,32 +77,16 @@ static void answer(int fd, const char *request)
         }
 }
 
-static bool is_whole(const char *request)
-{
-        const char *end = strstr(request, "\r\n\r\n");
-        const char *length = strstr(request, "Content-Length: ");
-
-        return end && (!length || strlen(end + 4) >= strtoul(length + 16, NULL, 10));
-}
-
 static void serve(int listener)
 {
         (void)signal(SIGPIPE, SIG_DFL);
         for (;;) {
-                char request[8192] = "";
-                size_t length = 0;
+                char request[8192];
                 int fd = accept(listener, NULL, NULL);
 
                 if (fd < 0)
                         continue;
-                while (length < sizeof(request) - 1 && !is_whole(request)) {
-                        ssize_t n = read(fd, request + length, sizeof(request) - 1 - length);
-
-                        if (n <= 0)
-                                break;
-                        length += (size_t)n;
-                        request[length] = '\0';
-                }
+                receive(fd, request, sizeof(request));
                 /* Each in a child of its own: some of these answers never end. */
                 if (fork() == 0) {
                         answer(fd, request);
@@ -241,6 +253,28 @@ static void patch_carries_its_body(void **state)
         assert_non_null(strstr(site->received.text, "\r\n\r\n{\"a\":1}"));
 }
 
+/* On a connection that was used before libcurl takes the silence for the connection's end, and asks again. */
+static void write_that_is_lost_with_its_connection_is_not_sent_again(void **state)
+{
+        struct site *site = *state;
+
+        ask(site, "/keep", (struct http_request){0});
+        site->answers = 0;
+        ask(site, "/echo", (struct http_request){.method = HTTP_PATCH, .body = "{}", .body_length = 2});
+        assert_int_equal(site->result.status, 0);
+        assert_false(site->result.complete);
+}
+
+static void read_that_is_lost_with_its_connection_is_sent_again(void **state)
+{
+        struct site *site = *state;
+
+        ask(site, "/keep", (struct http_request){0});
+        site->answers = 0;
+        ask(site, "/echo", (struct http_request){0});
+        assert_int_equal(site->result.status, 200);
+}
+
 static void methods_without_body_keep_their_name(void **state)
 {
         struct site *site = *state;
@@ -376,6 +410,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
             site_test(get_carries_the_token),
             site_test(patch_carries_its_body),
+            site_test(write_that_is_lost_with_its_connection_is_not_sent_again),
+            site_test(read_that_is_lost_with_its_connection_is_sent_again),
             site_test(methods_without_body_keep_their_name),
             site_test(redirect_is_an_answer_like_others),
             site_test(refusal_tells_when_to_come_back),

@@ -38,7 +38,7 @@ static json_t *take_apart(const char *text, size_t length, size_t piece)
 
 static void check_same(const char *text, size_t length)
 {
-        _cleanup_json_ json_t *whole = json_loadb(text, length, 0, NULL);
+        _cleanup_json_ json_t *whole = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
 
         assert_non_null(whole);
         for (size_t piece = 1; piece < length + 1; piece = piece < 64 ? piece + 1 : piece * 3) {
@@ -82,6 +82,16 @@ static void real_lists_come_apart_the_same(void **state)
                 assert_int_equal(file_read(path, 1u << 20, &text, &error), 0);
                 check_same(text.text, text.length);
         }
+}
+
+/* The API takes any text as an annotation's value, and what one Service carries concerns no other. */
+static void text_with_a_nul_leaves_the_list_readable(void **state)
+{
+        static const char text[] =
+            "{\"items\":[{\"a\":\"x\\u0000y\"},{\"b\":1}],\"metadata\":{\"c\":\"\\u0000\"}}";
+
+        (void)state;
+        check_same(text, sizeof(text) - 1);
 }
 
 static void what_is_no_object_with_such_an_array_is_refused(void **state)
@@ -182,6 +192,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(parts_make_up_the_whole_however_it_arrives),
             cmocka_unit_test(real_lists_come_apart_the_same),
+            cmocka_unit_test(text_with_a_nul_leaves_the_list_readable),
             cmocka_unit_test(what_is_no_object_with_such_an_array_is_refused),
             cmocka_unit_test(texts_without_end_are_bounded),
             cmocka_unit_test(refused_element_ends_the_feed),

@@ -100,6 +100,34 @@ static void token_is_not_sent_in_the_clear(void **state)
         assert_true(kube_config_explicit("http://10.0.0.1", "t", NULL, &config, &error) < 0);
 }
 
+static void expect_namespace(const char *directory, const char *expected)
+{
+        _cleanup_free_ char *namespace = NULL;
+        struct error error;
+
+        assert_int_equal(kube_config_namespace(directory, &namespace, &error), 0);
+        assert_string_equal(namespace, expected);
+}
+
+static void service_account_that_names_no_namespace_is_in_default(void **state)
+{
+        char directory[] = "/tmp/coracle-test.XXXXXX", path[64];
+        struct error error;
+
+        (void)state;
+        assert_non_null(mkdtemp(directory));
+        (void)snprintf(path, sizeof(path), "%s/namespace", directory);
+        expect_namespace(directory, "default");
+        assert_int_equal(file_write_new(path, "", 0, 0600, &error), 0);
+        assert_int_equal(file_replace(path, &error), 0);
+        expect_namespace(directory, "default");
+        assert_int_equal(file_write_new(path, "lb", 2, 0600, &error), 0);
+        assert_int_equal(file_replace(path, &error), 0);
+        expect_namespace(directory, "lb");
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(directory), 0);
+}
+
 static void write_kubeconfig(const char *path, const char *server, const char *user)
 {
         FILE *file = fopen(path, "we");
@@ -165,6 +193,7 @@ int main(void)
             cmocka_unit_test(operator_names_server_and_files),
             cmocka_unit_test(server_that_is_no_origin_is_refused),
             cmocka_unit_test(token_is_not_sent_in_the_clear),
+            cmocka_unit_test(service_account_that_names_no_namespace_is_in_default),
             cmocka_unit_test(kubeconfig_with_data_keeps_it_in_memory),
         };
 

@@ -92,6 +92,7 @@ static void service_with_everything_is_decoded(void **state)
         assert_int_equal(service->n_status_addrs, 2);
         assert_addr(&service->status_addrs[0], "10.1.1.1");
         assert_addr(&service->status_addrs[1], "fd00::1");
+        assert_false(service->other_mode);
         assert_int_equal(service->n_ports, 3);
         assert_int_equal(service->ports[0].protocol, PROTOCOL_TCP);
         assert_string_equal(service->ports[1].name, "dns");
@@ -193,6 +194,8 @@ static void service_with_a_member_of_a_wrong_type_is_refused_by_name(void **stat
             {"{" META ",'status':{'loadBalancer':{'ingress':[{'ip':'web'}]}}}", "no IP address"},
             {"{" META ",'status':{'loadBalancer':{'ingress':[{'ip':1}]}}}", "ingress[0].ip must be a string"},
             {"{" META ",'status':{'loadBalancer':{'ingress':['10.1.1.1']}}}", "ingress[0]"},
+            {"{" META ",'status':{'loadBalancer':{'ingress':[{'ip':'10.1.1.1','ipMode':1}]}}}",
+             "ingress[0].ipMode must be a string"},
             {"{'metadata':{'namespace':'shop','name':'web','annotations':{'coracle.lb/scheduler':1}}}",
              "coracle.lb/scheduler must be a string"},
             {"{'metadata':{'namespace':'shop','name':'web','annotations':[]}}", "annotations"},

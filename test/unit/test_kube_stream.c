@@ -79,6 +79,24 @@ static void event_cut_anywhere_is_put_together(void **state)
         }
 }
 
+static void event_of_an_object_with_a_nul_in_a_text_is_told(void **state)
+{
+        struct kube_stream stream = {0};
+        struct seen seen = {0};
+        struct error error;
+
+        (void)state;
+        assert_int_equal(
+            feed(&stream,
+                 "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"annotations\":{\"a\":\"x\\u0000y\"},"
+                 "\"name\":\"web\",\"resourceVersion\":\"7\"}}}\n" ADDED("8"),
+                 &seen, &error),
+            0);
+        assert_string_equal(seen.text.text, "0 7;0 8;");
+        strbuf_clear(&seen.text);
+        kube_stream_clear(&stream);
+}
+
 static void error_event_carries_the_status(void **state)
 {
         struct kube_stream stream = {0};
@@ -199,6 +217,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(events_of_one_chunk_come_in_order),
             cmocka_unit_test(event_cut_anywhere_is_put_together),
+            cmocka_unit_test(event_of_an_object_with_a_nul_in_a_text_is_told),
             cmocka_unit_test(error_event_carries_the_status),
             cmocka_unit_test(what_is_no_event_is_an_error),
             cmocka_unit_test(refusal_of_the_callback_ends_the_feed),

@@ -62,13 +62,14 @@ static void seeing_another_holder_ends_leading_at_once(void **state)
 
 static void written_lease_reads_back(void **state)
 {
-        _cleanup_lease_ struct lease first = {0}, second = {0};
+        _cleanup_lease_ struct lease others = {0}, first = {0}, second = {0};
+        _cleanup_json_ json_t *read = json_pack("{s:{s:s}, s:{s:s, s:i}}", "metadata", "resourceVersion", "9",
+                                                "spec", "holderIdentity", "other", "leaseTransitions", 3);
         _cleanup_json_ json_t *taken = NULL, *renewed = NULL, *left = NULL;
-        struct lease others = lease_of("other", "9");
         struct error error;
 
         (void)state;
-        others.transitions = 3;
+        assert_int_equal(lease_decode(read, &others, &error), 0);
         taken = lease_encode("coracle", "lb", "me", &others, "2026-11-23T00:00:00.000000Z");
         assert_int_equal(lease_decode(taken, &first, &error), 0);
         assert_string_equal(first.holder, "me");
@@ -81,6 +82,24 @@ static void written_lease_reads_back(void **state)
         left = lease_encode("coracle", "lb", NULL, &second, "2026-11-23T00:00:03.000000Z");
         assert_string_equal(
             json_string_value(json_object_get(json_object_get(left, "spec"), "holderIdentity")), "");
+}
+
+/* client-go's leaders keep it too: it may be GitOps' label, or an owner. */
+static void what_others_wrote_on_the_lease_stays(void **state)
+{
+        static const char *const metadata =
+            "{\"name\": \"coracle\", \"namespace\": \"lb\", \"resourceVersion\": \"9\", \"uid\": \"5\","
+            " \"labels\": {\"app\": \"lb\"}, \"annotations\": {\"note\": \"hands off\"}}";
+        _cleanup_json_ json_t *read = json_pack("{s:o, s:{s:s}}", "metadata", json_loads(metadata, 0, NULL),
+                                                "spec", "holderIdentity", "other");
+        _cleanup_json_ json_t *written = NULL;
+        _cleanup_lease_ struct lease lease = {0};
+        struct error error;
+
+        (void)state;
+        assert_int_equal(lease_decode(read, &lease, &error), 0);
+        written = lease_encode("coracle", "lb", "me", &lease, "2026-11-23T00:00:00.000000Z");
+        assert_true(json_equal(json_object_get(read, "metadata"), json_object_get(written, "metadata")));
 }
 
 static void lease_of_the_wrong_type_is_refused(void **state)
@@ -102,6 +121,7 @@ int main(void)
             cmocka_unit_test(leader_that_cannot_renew_ends_before_another_may_begin),
             cmocka_unit_test(seeing_another_holder_ends_leading_at_once),
             cmocka_unit_test(written_lease_reads_back),
+            cmocka_unit_test(what_others_wrote_on_the_lease_stays),
             cmocka_unit_test(lease_of_the_wrong_type_is_refused),
         };
 

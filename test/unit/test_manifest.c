@@ -72,6 +72,22 @@ static void json_is_told_by_its_brace(void **state)
         assert_int_equal(model.services.count, 1);
 }
 
+static void json_with_a_nul_in_a_text_of_no_concern_is_read(void **state)
+{
+        _cleanup_model_ struct model model = {0};
+        struct error error = {{0}, {0}};
+        size_t bad = 0;
+
+        (void)state;
+        assert_int_equal(decode("{\"apiVersion\":\"v1\",\"kind\":\"ServiceList\",\"items\":["
+                                "{\"metadata\":{\"name\":\"a\",\"annotations\":{\"x\":\"\\u0000\"}}},"
+                                "{\"metadata\":{\"name\":\"b\"}}]}",
+                                &model, &bad, &error),
+                         0);
+        assert_int_equal(model.services.count, 2);
+        assert_int_equal(bad, 0);
+}
+
 static void file_without_content_holds_no_objects(void **state)
 {
         static const char *const texts[] = {"", "\n", "---\n", "# nothing\n", "---\n---\n"};
@@ -115,6 +131,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(documents_of_a_yaml_file_are_all_read),
             cmocka_unit_test(json_is_told_by_its_brace),
+            cmocka_unit_test(json_with_a_nul_in_a_text_of_no_concern_is_read),
             cmocka_unit_test(file_without_content_holds_no_objects),
             cmocka_unit_test(error_names_file_and_line),
         };

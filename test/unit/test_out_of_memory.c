@@ -5,6 +5,7 @@
 #include "core/kube_decode.h"
 #include "core/manifest.h"
 #include "core/routes.h"
+#include "core/service_status.h"
 #include "core/source_rules.h"
 
 #include "unit.h"
@@ -160,6 +161,35 @@ static int add_source_rules(const struct plan *plan, struct strbuf *out)
         return r;
 }
 
+/* jansson writes on when there is no memory for a key; what is looked at here is what it was given. */
+static int add_json(const json_t *json, struct strbuf *out)
+{
+        const long left = allocations_left;
+        char *text;
+        int r;
+
+        allocations_left = -1;
+        text = json_dumps(json, JSON_COMPACT);
+        r = strbuf_puts(out, text);
+        free(text);
+        allocations_left = left;
+        return r;
+}
+
+/* Appends what the leader would write. */
+static int add_statuses(const struct config *config, const struct model *model, struct strbuf *out)
+{
+        _cleanup_plan_ struct plan *plan = NULL;
+        int r = plan_build(config, model, NULL, PLAN_ADDRESSES_ASSIGN, &plan);
+
+        for (size_t i = 0; r == 0 && i < plan->n_assignments; i++) {
+                _cleanup_json_ json_t *patch = service_status_patch(&plan->assignments[i]);
+
+                r = patch ? add_json(patch, out) : -ENOMEM;
+        }
+        return r;
+}
+
 static int run(struct strbuf *out, struct error *error)
 {
         _cleanup_(template_set_clear) struct template_set set = {0};
@@ -189,6 +219,8 @@ static int run(struct strbuf *out, struct error *error)
         if (r == 0)
                 r = add_source_rules(plan, out);
         if (r == 0)
+                r = add_statuses(config, &model, out);
+        if (r == 0)
                 r = add_routes(config, plan, out, error);
         return r;
 }
@@ -205,6 +237,8 @@ static void every_allocation_may_fail(void **state)
         assert_non_null(strstr(expected.text, "vs 10.1.1.1 81 {\n172.16.1.1\n172.16.1.2\n172.16.1.3\n}\n"));
         assert_non_null(strstr(expected.text, "-d 10.1.1.1/32 -p tcp -m tcp --dport 81 -s 10.0.0.0/8"));
         assert_non_null(strstr(expected.text, "\"10.1.1.1/32\""));
+        assert_non_null(strstr(expected.text, "{\"ingress\":[{\"ip\":\"10.1.1.1\",\"ipMode\":\"Proxy\"},"
+                                              "{\"ip\":\"fd00:1:1::1\",\"ipMode\":\"Proxy\"}]}"));
         for (has_failed = true; has_failed; count++) {
                 _cleanup_strbuf_ struct strbuf out = {0};
                 int r;

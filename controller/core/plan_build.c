@@ -26,12 +26,6 @@ static int resolve_service(struct plan *plan, const struct config *config, const
         return service_options_resolve(plan, config, service, ps);
 }
 
-static bool is_ours(const struct config *config, const struct service *service)
-{
-        return service->is_load_balancer && service->load_balancer_class &&
-               strcmp(service->load_balancer_class, config->load_balancer_class) == 0;
-}
-
 /* Fills plan->services, and `sources` with the service each came from. */
 static int resolve_services(struct plan *plan, const struct config *config, const struct model *model,
                             const struct service **sources)
@@ -40,7 +34,7 @@ static int resolve_services(struct plan *plan, const struct config *config, cons
                 const struct service *service = object_service(model->services.objects[i]);
                 int r;
 
-                if (!is_ours(config, service))
+                if (!service_is_of_class(service, config->load_balancer_class))
                         continue;
                 sources[plan->n_services] = service;
                 r = resolve_service(plan, config, service);

@@ -80,12 +80,16 @@ static void judge(struct fleet *fleet, const struct plan *plan)
 {
         uint32_t others[PEERS_MAX];
         bool before = fleet->watch.strays;
+        size_t comparable;
 
         fleet->answered = 0;
         for (size_t i = 0; i < fleet->n_peers; i++)
                 if (fleet->peers[i].answered)
                         others[fleet->answered++] = fleet->peers[i].fingerprint;
-        if (fleet_judge(&fleet->watch, plan_serving_fingerprint(plan), others, fleet->answered) == before)
+        /* Who withholds a VIP serves another table for a reason that is known, and that concerns that VIP
+         * only. */
+        comparable = plan_is_whole(plan) ? fleet->answered : 0;
+        if (fleet_judge(&fleet->watch, plan_serving_fingerprint(plan), others, comparable) == before)
                 return;
         if (!before)
                 log_error(MODULE, "the fleet agrees on another plan than this pod's: it withdraws its routes",

@@ -147,6 +147,14 @@ int plan_hold(struct plan *plan, size_t index, const struct plan *other)
         return 0;
 }
 
+bool plan_is_whole(const struct plan *plan)
+{
+        for (size_t i = 0; i < plan->n_vips; i++)
+                if (plan->vips[i].unguarded)
+                        return false;
+        return true;
+}
+
 void plan_compact(struct plan *plan)
 {
         size_t kept = 0, v = 0;

@@ -115,6 +115,9 @@ int plan_hold(struct plan *plan, size_t index, const struct plan *other);
  * unguarded: better nobody is served than those who must not be. */
 void plan_compact(struct plan *plan);
 
+/* Whether no VIP is unguarded. */
+bool plan_is_whole(const struct plan *plan);
+
 /* Drops the problems after the first `count`: those of a rendering that is done again. */
 void plan_forget_problems(struct plan *plan, size_t count);
 

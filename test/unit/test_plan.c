@@ -157,8 +157,10 @@ static void withheld_vip_stays_without_its_virtual_servers(void **state)
                                                    PLAN_ADDRESSES_ALLOCATE);
 
         (void)state;
+        assert_true(plan_is_whole(plan));
         plan->vips[0].unguarded = true;
         plan_compact(plan);
+        assert_false(plan_is_whole(plan));
         assert_int_equal(plan->n_vips, 2);
         assert_true(plan->vips[0].unguarded);
         assert_false(plan->vips[1].unguarded);

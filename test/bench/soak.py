@@ -42,14 +42,14 @@ def put_slice(store, service, endpoints):
                          for i, a in enumerate(endpoints)])
 
 
-def fill(store, services):
+def fill(store, services, endpoints=ENDPOINTS):
     for service in range(services):
         store.put("Service", f"web-{service}",
                   status={"loadBalancer": {"ingress": [{"ip": f"10.1.{service // 200}.{service % 200 + 1}",
                                                         "ipMode": "Proxy"}]}},
                   spec={"type": "LoadBalancer", "loadBalancerClass": "coracle.lb/ecmp",
                         "ports": [{"name": "http", "port": 80}]})
-        put_slice(store, service, [address(service, i) for i in range(ENDPOINTS)])
+        put_slice(store, service, [address(service, i) for i in range(endpoints)])
     store.history.clear()
 
 

@@ -271,9 +271,12 @@ class Handler(BaseHTTPRequestHandler):
                     break
                 if not news:
                     store.changed.wait(min(0.5, max(0, deadline - time.monotonic())))
-            for _, _, event_type, obj in api.disorder(news) if api.disorder else news:
-                if is_in(namespace, obj) or event_type == "BOOKMARK":
-                    self.chunk(event_line(event_type, {"kind": kind, "apiVersion": version, **obj}))
+            # what was changed in one go is told in one go
+            lines = [event_line(event_type, {"kind": kind, "apiVersion": version, **obj})
+                     for _, _, event_type, obj in (api.disorder(news) if api.disorder else news)
+                     if is_in(namespace, obj) or event_type == "BOOKMARK"]
+            if lines:
+                self.chunk(b"".join(lines))
             if news:
                 at = news[-1][0]
                 with store.changed:

@@ -77,8 +77,9 @@ class Follower:
             if not self.changed.wait_for(condition, PATIENCE_S):
                 raise AssertionError(f"{what}: not within {PATIENCE_S} s\n{self.state}\n{''.join(self.log[-30:])}")
 
-    def logged(self, *words):
-        return any(all(word in line for word in words) for line in self.log)
+    def logged(self, *words, since=0):
+        """since: how many lines to pass over."""
+        return any(all(word in line for word in words) for line in self.log[since:])
 
     def stop(self):
         """Ends it; returns its exit code."""
@@ -392,8 +393,9 @@ class OtherFaults(ApiTest):
     def test_server_away_and_back_with_changes_meanwhile(self):
         follower = self.follow_and_watch()
         for _ in range(3):
+            before = len(follower.log)
             self.api.stop()
-            follower.wait(lambda: follower.logged("reason=unreachable"), "the loss")
+            follower.wait(lambda before=before: follower.logged("reason=unreachable", since=before), "the loss")
             self.change_everything()
             self.store.compact()
             self.store.service("web-3", 8003)

@@ -82,7 +82,6 @@ def template_that_keepalived_refuses_is_found(scratch):
     expect_failure(scratch.check(), 2, r"coracle: keepalived: .*Unknown keyword 'lb_algorithm'")
 
 
-if not badinput.shutil.which("keepalived"):
-    print("keepalived is not installed: its own opinion is not asked")
+if not badinput.keepalived_is_here():
     del shipped_templates_are_fine_for_the_real_keepalived, template_that_keepalived_refuses_is_found
 badinput.main(dict(globals()), at_once=2)

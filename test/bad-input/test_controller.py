@@ -356,7 +356,6 @@ def edited_template_with_a_missing_variable_holds_its_service_only(scratch):
         daemon.expect(lambda: not daemon.problems(), "no problem any more")
 
 
-if not shutil.which("keepalived"):
-    print("keepalived is not installed: its own opinion is not asked")
+if not badinput.keepalived_is_here():
     del service_with_less_than_its_templates_quorum_stops_nobody_else
 badinput.main(dict(globals()), at_once=6)

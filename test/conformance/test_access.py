@@ -13,6 +13,7 @@ ROTATIONS = 24 * 3600 // 480 if LONG else 15
 ROTATION_S = 1
 # The API server remembers a good token for 10 s.
 REMEMBERED_S = 11
+STORM = 50  # refusals of two watches in ten seconds, or some more on a busy machine; with the backoff there are some 16
 
 
 class Access(ConformanceTest):
@@ -98,7 +99,7 @@ class Access(ConformanceTest):
         figure(f"10 s with a revoked token: {refused} refusals of two watches; followed "
               f"{time.monotonic() - began:.1f} s after the new one")
         self.assertGreater(refused, 0)
-        self.assertLessEqual(refused, 20)
+        self.assertLess(refused, STORM)
 
     def test_account_that_is_deleted_and_made_again(self):
         pod = self.start_pod(url=self.proxy.url)

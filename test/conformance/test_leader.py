@@ -7,7 +7,7 @@ import time
 import unittest
 
 from api import ApiError, Unreachable
-from harness import PROGRAMS, ConformanceTest, figure, main, virtual_servers
+from harness import LEADS, PROGRAMS, ConformanceTest, figure, main, virtual_servers
 from objects import SERVICES
 
 CREATIONS = 200
@@ -36,7 +36,7 @@ class Leader(ConformanceTest):
             self.start_pod()
         for pod in self.pods:
             pod.daemon.await_(lambda p=pod: p.daemon.logged("msg=synced"))
-        self.await_(lambda: any(pod.daemon.logged("this pod leads:") for pod in self.pods))
+        self.await_(lambda: any(pod.daemon.logged(LEADS) for pod in self.pods))
 
     def await_(self, condition):
         deadline = time.monotonic() + TAKEOVER_S
@@ -260,7 +260,8 @@ class Leader(ConformanceTest):
             pod.daemon.kill()
         daemon = self.start_daemon()
         daemon.await_config(lambda text: len(virtual_servers(text)) == 20)
-        time.sleep(20)  # until it leads
+        self.await_(lambda: daemon.logged(LEADS))
+        time.sleep(2)  # it would have changed what it does not like
         self.assertEqual(self.all_addresses(), before)
 
 

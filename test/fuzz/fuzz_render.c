@@ -1,5 +1,7 @@
 /* The whole pure path: objects in JSON or YAML, decoded, planned and rendered with the templates as
  * delivered. Nothing in the objects may add a directive to keepalived's configuration. */
+#include "base/fileio.h"
+
 #include "fuzz.h"
 #include "site.h"
 
@@ -14,6 +16,42 @@ static size_t count_words(const char *text, const char *word)
         return count;
 }
 
+static size_t first_word(const char *line, const char **word)
+{
+        *word = line + strspn(line, " ");
+        return strcspn(*word, " \n");
+}
+
+/* Whether a line of the template begins with this word. */
+static bool word_is_known(const char *template, const char *word, size_t length)
+{
+        for (const char *line = template; line; line = strchr(line, '\n')) {
+                const char *known;
+
+                line += *line == '\n';
+                if (first_word(line, &known) == length && memcmp(known, word, length) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* What begins a line is a directive; values, such as the path of a health check, may spell one. */
+static void check_directives(const char *text, size_t length)
+{
+        static struct strbuf template;
+        struct error error;
+
+        if (!template.length)
+                FUZZ_ASSERT(
+                    file_read(CORACLE_TEMPLATES "/" IPVS_SERVICE_TEMPLATE, 1u << 20, &template, &error) == 0);
+        for (const char *line = text; line < text + length; line = strchr(line, '\n') + 1) {
+                const char *word;
+                size_t word_length = first_word(line, &word);
+
+                FUZZ_ASSERT(word_is_known(template.text, word, word_length));
+        }
+}
+
 static void check_text(const struct ipvs_config *out, const struct plan *plan)
 {
         const char *end = IPVS_CONFIG_END;
@@ -26,8 +64,8 @@ static void check_text(const struct ipvs_config *out, const struct plan *plan)
         for (size_t i = 0; i < plan->n_virtual_servers; i++)
                 reals += plan->virtual_servers[i].n_real_servers;
         FUZZ_ASSERT(count_words(out->text.text, "\n    real_server ") <= reals);
-        FUZZ_ASSERT(count_words(out->text.text, "notify") == 0 &&
-                    count_words(out->text.text, "misc_path") == 0);
+        for (size_t i = 0; i < out->n_pieces; i++)
+                check_directives(out->text.text + out->pieces[i].offset, out->pieces[i].length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

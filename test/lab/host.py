@@ -15,6 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
+STOLEN_S = 0.5  # so often the guest is told how much was stolen from it
 
 
 def kernel_command(options, line_fd):
@@ -31,12 +32,12 @@ def kernel_command(options, line_fd):
 
 
 def cpu_times():
-    """{cpu: (idle, all)} in ticks, of those that we may use."""
+    """{cpu: (idle, stolen, all)} in ticks, of those that we may use."""
     times = {}
     with open("/proc/stat", encoding="ascii") as file:
         for name, *ticks in map(str.split, file):
             if name[3:].isdigit() and int(name[3:]) in os.sched_getaffinity(0):
-                times[int(name[3:])] = (int(ticks[3]) + int(ticks[4]), sum(map(int, ticks)))
+                times[int(name[3:])] = (int(ticks[3]) + int(ticks[4]), int(ticks[7]), sum(map(int, ticks)))
     return times
 
 
@@ -44,13 +45,13 @@ def idlest_cpu():
     before = cpu_times()
     time.sleep(0.3)
     after = cpu_times()
-    return max(after, key=lambda cpu: (after[cpu][0] - before[cpu][0]) / max(after[cpu][1] - before[cpu][1], 1))
+    return max(after, key=lambda cpu: (after[cpu][0] - before[cpu][0]) / max(after[cpu][2] - before[cpu][2], 1))
 
 
-def keep_together():
+def keep_together(cpu):
     """All of a guest's processes on one CPU: only one of them runs at a time anyway, and to hand over from one CPU to
     another costs more than what is handed over (on a virtual machine a scenario may take twice as long)."""
-    os.sched_setaffinity(0, {idlest_cpu()})
+    os.sched_setaffinity(0, {cpu})
 
 
 def take_precedence():
@@ -63,8 +64,8 @@ def take_precedence():
         pass
 
 
-def start_guest():
-    keep_together()
+def start_guest(cpu):
+    keep_together(cpu)
     take_precedence()
 
 
@@ -80,10 +81,12 @@ class Host:
         self.listener.bind(f"{options.dir}/socket")
         self.listener.listen()
         self.line, guest_end = socket.socketpair()
+        self.cpu = idlest_cpu()
+        self.stolen = self.stolen_at_start = cpu_times()[self.cpu][1]
         console = open(f"{options.dir}/console.log", "wb")
         self.guest = subprocess.Popen(kernel_command(options, guest_end.fileno()), stdin=subprocess.DEVNULL,
                                       stdout=console, stderr=console, pass_fds=[guest_end.fileno()],
-                                      start_new_session=True, preexec_fn=start_guest)
+                                      start_new_session=True, preexec_fn=lambda: start_guest(self.cpu))
         guest_end.close()
 
     def to_guest(self, message):
@@ -91,6 +94,13 @@ class Host:
             self.line.sendall(json.dumps(message).encode() + b"\n")
         else:
             self.held.append(message)
+
+    def tell_stolen(self):
+        """The guest: for how long somebody else has had its CPU, if that has grown."""
+        stolen = cpu_times()[self.cpu][1]
+        if stolen != self.stolen:
+            self.stolen = stolen
+            self.to_guest({"id": "host", "stolen": (stolen - self.stolen_at_start) / os.sysconf("SC_CLK_TCK")})
 
     def accept(self):
         client, _ = self.listener.accept()
@@ -134,10 +144,13 @@ class Host:
                 self.drop(number)
 
     def serve(self):
-        pending = b""
+        pending, told = b"", 0.0
         while time.monotonic() < self.deadline:
+            if time.monotonic() - told >= STOLEN_S:
+                told = time.monotonic()
+                self.tell_stolen()
             numbers = list(self.clients)
-            readable, _, _ = select.select([self.line, self.listener, *self.clients.values()], [], [], 1.0)
+            readable, _, _ = select.select([self.line, self.listener, *self.clients.values()], [], [], STOLEN_S)
             readable = set(map(id, readable))
             for number in numbers:
                 if id(self.clients[number]) in readable:

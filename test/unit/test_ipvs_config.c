@@ -143,6 +143,30 @@ static void shipped_templates_render_mh_over_a_tunnel_with_an_http_check(void **
                                                              "}\n" END);
 }
 
+/* Found by fuzz.render, whose oracle had taken the path for a directive. */
+static void health_check_path_that_spells_a_directive_is_a_path(void **state)
+{
+        static const char *const paths[] = {"/notify", "/misc_path", "/quorum_up"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+                RENDERING(r);
+                _cleanup_strbuf_ struct strbuf objects = {0}, line = {0};
+
+                assert_int_equal(
+                    strbuf_printf(&objects,
+                                  SERVICE("web", ANNOTATIONS("coracle.lb/health-check: \"http:%s\""), PORT80,
+                                          "") SLICE("s", "web", READY("172.16.1.1")),
+                                  paths[i]),
+                    0);
+                assert_int_equal(strbuf_printf(&line, "\n                path %s\n", paths[i]), 0);
+                add_shipped_templates(&r.templates);
+                assert_int_equal(render(&r, objects.text, NULL), 0);
+                assert_int_equal(r.plan->n_problems, 0);
+                assert_non_null(strstr(r.config.text.text, line.text));
+        }
+}
+
 static void empty_plan_is_a_frame_alone(void **state)
 {
         RENDERING(r);
@@ -453,6 +477,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(shipped_templates_render_nat_with_a_tcp_check),
             cmocka_unit_test(shipped_templates_render_mh_over_a_tunnel_with_an_http_check),
+            cmocka_unit_test(health_check_path_that_spells_a_directive_is_a_path),
             cmocka_unit_test(empty_plan_is_a_frame_alone),
             cmocka_unit_test(missing_variable_leaves_out_that_service_and_names_the_line),
             cmocka_unit_test(braces_that_do_not_balance_leave_out_that_service),

@@ -4,6 +4,7 @@ Requests and answers are JSON lines over a serial line; every line carries the i
   in   {"id", "run": [SCENARIO…], "long": BOOL, "seed": TEXT or null}   {"id", "demo": BOLD}   {"id", "stop": true}
        {"id", "exec": ARGV, "machine": NAME, "tty": [ROWS, COLUMNS] or absent}, then for a terminal
        {"id", "in": TEXT}   {"id", "size": [ROWS, COLUMNS]}   {"id", "hangup": true}
+       {"id", "stolen": SECONDS} (see lost.py)
   out  {"id", "out": TEXT} and at the end {"id", "exit": STATUS}
 """
 import fcntl
@@ -20,6 +21,7 @@ import traceback
 import tty
 
 import linux
+import lost
 from machine import LAB, LOGS, PATH, Machine
 
 MODULES = """veth bridge ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_sh ip_vs_mh ipip ip6_tunnel sit
@@ -168,6 +170,8 @@ class Agent:
             self.exec(number, message["machine"], message["exec"], message.get("tty"))
         elif "stop" in message:
             power_off()
+        elif "stolen" in message:
+            lost.tell_stolen(message["stolen"])
         elif session is None:
             return
         elif "in" in message:
@@ -256,6 +260,7 @@ def main():
         os.environ["PATH"] = PATH
         os.makedirs(LOGS, exist_ok=True)
         linux.load_modules(f"/usr/lib/uml/modules/{os.uname().release}", MODULES)
+        lost.watch()
         Agent(what).serve()
     except BaseException:
         traceback.print_exc()

@@ -4,6 +4,9 @@ import subprocess
 from machine import PATH, Machine
 
 
+RESET = "Connection reset by peer"
+
+
 class Load:
     """Requests from the client: a number of them at once (requests=), or a steady stream until stop()."""
 
@@ -49,6 +52,10 @@ class Load:
                 self.succeeded, self.failed = int(words[0]), int(words[1])
                 self.seconds, self.slowest = map(float, words[2].split())
         return self
+
+    def refused(self):
+        """The failures that are not flows moved to another LB pod in their middle, which resets them."""
+        return [failure for failure in self.failures if failure[2] != RESET]
 
     def outage(self, since):
         """Seconds from `since` until the last request began that failed; 0 when none did."""

@@ -16,7 +16,7 @@ def run(lab):
     try:
         bgp.speak(pod, "exabgp", [f"{VIP_ROUTE} {LEAVING}", f"{ALONE} {LEAVING}"])
         lab.wait(lambda: lab.next_hops(ALONE) == [NODE], 30, "the router uses a leaving pod's route that has no other")
-        lab.wait(lambda: bgp.rib() == {VIP_ROUTE: 6, ALONE: 2}, 5, "the router has heard all of it")
+        lab.wait(lambda: bgp.rib() == {VIP_ROUTE: 6, ALONE: 2}, 15, "the router has heard all of it")
         assert lab.next_hops() == lab.expected_next_hops(), f"a leaving pod gets flows: {lab.describe()}"
     finally:
         fig6.kill_pod(pod)

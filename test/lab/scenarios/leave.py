@@ -7,8 +7,10 @@ resilient next-hop group) or tunnel forwarding. So they are counted here; no oth
 import time
 
 import fig6
+from load import RESET
 
 LIMIT_S = 150
+SEEN_S = 0.5  # so much later than the kernel's the change may be seen here
 
 
 def run(lab):
@@ -22,7 +24,7 @@ def run(lab):
 def judge(load, changed):
     """Every failure must be a flow that was under way when the router's route changed."""
     for start, end, reason in load.failures:
-        assert start < changed <= end + 0.2 and reason == "Connection reset by peer", (
+        assert start < changed <= end + SEEN_S and reason == RESET, (
             f"a request failed from {start - changed:.2f} to {end - changed:.2f} s after the route changed: {reason}")
     return f"{load.failed} of {load.succeeded + load.failed} requests cut in that moment, 0 failed before or after"
 

@@ -34,7 +34,7 @@ def a_new_pod(lab):
 
     lab.wait(ready, 40, "the new lb1 is ready")
     took = time.monotonic() - began
-    behind = lab.wait(lab.is_settled, 1.5, "a pod that is ready is in the router's routes")
+    behind = lab.wait(lab.is_settled, 3, "a pod that is ready is in the router's routes")
     assert seen, "it was ready at once"
     return f"a new pod is ready after {took:.1f} s, in the router's routes {behind:.2f} s later; until then {seen}"
 

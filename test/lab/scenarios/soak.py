@@ -72,6 +72,8 @@ def soak(lab, hold_time_s, seconds):
     figures.write(f"soak-hold{hold_time_s}", ("time", "what", "who", "value"), recorder.records)
     assert busy > 0.98, f"the CPU was not fully loaded: {said}"
     assert count >= seconds / hold_time_s * 3 * 2 * len(lab.lbs) * 0.8, f"too few keepalives seen: {said}"
+    if pause > hold_time_s / 2:  # a keepalive is due every third of it: nobody can be blamed
+        return f"{said}; not judged, for the host has stopped the guest"
     assert not changes, f"the route changed though nobody died: {changes[:5]}; {said}"
     assert load.failed == 0, f"requests failed: {load.failures[:3]}; {said}"
     return said

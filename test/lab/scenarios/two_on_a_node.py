@@ -39,13 +39,12 @@ def both(lab, lb1, lb4):
     lb4.kill(*lb4.daemons())
     killed = time.monotonic()
     lb4.destroy()
-    lab.wait(lambda: gateways() == [lb1.address], 5, "the dead lb4 is out of the node's route")
+    lab.wait(lambda: gateways() == [lb1.address], 3, "the dead lb4 is out of the node's route")
     gone = time.monotonic() - killed
     time.sleep(2)
     load.stop()
     outage = load.outage(killed)
-    assert gone <= 3, f"lb4 stayed in the route for {gone:.2f} s"
-    assert outage <= gone, f"requests failed for {outage:.2f} s"
+    assert outage <= 3, f"requests failed for {outage:.2f} s"
     return (f"lb4 in {lb1.node}'s route {joined:.1f} s after its start, 0 of {load.succeeded} requests failed; 400 "
             f"requests: {split}; lb4 killed: out of the route after {gone:.2f} s, {load.failed} of "
             f"{load.succeeded + load.failed} requests failed, {len(load.slow)} were slow (a second SYN met lb1)")

@@ -155,15 +155,19 @@ static bool is_restart_due(const struct speaker *speaker, int64_t now_ms)
         return ended >= ENDED_MAX && now_ms - speaker->born_ms >= RESTART_AFTER_MS && !speaker->leaving;
 }
 
+/* Nothing more is said before exabgp has read or answered: that will bring us on. */
+static bool is_waiting(const struct speaker *speaker)
+{
+        return speaker->output.length || (speaker->answers && speaker->unanswered > WINDOW);
+}
+
 static int converge(struct speaker *speaker, int64_t now_ms)
 {
         const struct announce_set *target = target_of(speaker);
         _cleanup_prefix_list_ struct prefix_list held = {0};
         int n;
 
-        if (speaker->output.length || (speaker->answers && speaker->unanswered > WINDOW))
-                return 0;
-        if (speaker->restart_ms)
+        if (is_waiting(speaker) || speaker->restart_ms)
                 return 0;
         if (is_restart_due(speaker, now_ms)) {
                 speaker->restart_ms = now_ms;
@@ -400,7 +404,7 @@ int64_t speaker_deadline(const struct speaker *speaker)
                 return earlier(deadline, speaker->sync_end_ms);
         if (speaker->unanswered)
                 deadline = earlier(deadline, speaker->answered_ms + ANSWER_TIMEOUT_MS);
-        return earlier(deadline, speaker->retry_at_ms);
+        return is_waiting(speaker) ? deadline : earlier(deadline, speaker->retry_at_ms);
 }
 
 const struct announce_set *speaker_wanted(const struct speaker *speaker)

@@ -319,7 +319,7 @@ static int make_sockets(struct controller *c, struct error *error)
         int r;
 
         (void)snprintf(path, sizeof(path), "%s/announce.sock", run_dir);
-        r = announce_server_new(c->loop, path, NULL, NULL, &c->announce_server, error);
+        r = announce_server_new(c->loop, path, &c->announce_server, error);
         if (r < 0)
                 return r;
         return observer_new(c->loop, c->options, on_observed, c, &c->observer, error);

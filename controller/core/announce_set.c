@@ -19,12 +19,6 @@ void announce_report_clear(struct announce_report *report)
         report->neighbors_up = report->neighbors = 0;
 }
 
-bool announce_report_equal(const struct announce_report *a, const struct announce_report *b)
-{
-        return a->graceful_shutdown == b->graceful_shutdown && a->neighbors_up == b->neighbors_up &&
-               a->neighbors == b->neighbors && prefix_list_equal(&a->announced, &b->announced);
-}
-
 /* Prefixes need no escapes, so that the messages are written without building JSON values. */
 static int append_prefixes(struct strbuf *out, const char *key, const struct prefix_list *list)
 {

@@ -91,8 +91,6 @@ static inline void announce_report_clear_p(struct announce_report *report)
 }
 #define _cleanup_announce_report_ _cleanup_(announce_report_clear_p)
 
-bool announce_report_equal(const struct announce_report *a, const struct announce_report *b);
-
 /* As announce_set_encode and announce_set_decode. */
 int announce_report_encode(const struct announce_report *report, struct strbuf *out);
 int announce_report_decode(const char *line, size_t length, struct announce_report *out, struct error *error);

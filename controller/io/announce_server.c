@@ -35,26 +35,10 @@ struct announce_server {
         int fd;
         ev_io acceptable;
         ev_timer heartbeat;
-        announce_server_fn *changed;
-        void *userdata;
         struct strbuf message;               /* empty until the first set */
         struct client *clients[MAX_CLIENTS]; /* oldest first */
         size_t n_clients;
 };
-
-static const struct client *speaking_client(const struct announce_server *server)
-{
-        for (size_t i = server->n_clients; i > 0; i--)
-                if (server->clients[i - 1]->reported)
-                        return server->clients[i - 1];
-        return NULL;
-}
-
-static void tell_changed(struct announce_server *server)
-{
-        if (server->changed)
-                server->changed(server->userdata, announce_server_report(server));
-}
 
 static void client_free(struct client *client)
 {
@@ -70,7 +54,6 @@ static void client_free(struct client *client)
 static void client_drop(struct client *client)
 {
         struct announce_server *server = client->server;
-        bool speaking = speaking_client(server) == client;
         size_t i = 0;
 
         while (server->clients[i] != client)
@@ -78,8 +61,6 @@ static void client_drop(struct client *client)
         server->n_clients--;
         memmove(&server->clients[i], &server->clients[i + 1], (server->n_clients - i) * sizeof(client));
         client_free(client);
-        if (speaking)
-                tell_changed(server);
 }
 
 /* Writes what the socket takes. Returns 0, or a negative errno if the client is of no use any more. */
@@ -147,25 +128,16 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 /* Returns 0 or a negative errno with *error set. */
 static int client_take_reports(struct client *client, struct error *error)
 {
-        _cleanup_announce_report_ struct announce_report report = {0};
-        bool changed = false;
         const char *line;
         size_t length;
         int r;
 
         while (lines_next(&client->in, &line, &length)) {
-                r = announce_report_decode(line, length, &report, error);
+                r = announce_report_decode(line, length, &client->report, error);
                 if (r < 0)
                         return r;
-                if (client->reported && announce_report_equal(&report, &client->report))
-                        continue;
-                announce_report_clear(&client->report);
-                client->report = report;
-                report = (struct announce_report){0};
-                client->reported = changed = true;
+                client->reported = true;
         }
-        if (changed && speaking_client(client->server) == client)
-                tell_changed(client->server);
         return 0;
 }
 
@@ -258,8 +230,8 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
         ev_io_start(loop, &server->acceptable);
 }
 
-int announce_server_new(struct ev_loop *loop, const char *path, announce_server_fn *changed, void *userdata,
-                        struct announce_server **out, struct error *error)
+int announce_server_new(struct ev_loop *loop, const char *path, struct announce_server **out,
+                        struct error *error)
 {
         struct announce_server *server = calloc(1, sizeof(*server));
         int r;
@@ -267,8 +239,6 @@ int announce_server_new(struct ev_loop *loop, const char *path, announce_server_
         if (!server)
                 return error_oom(error);
         server->loop = loop;
-        server->changed = changed;
-        server->userdata = userdata;
         ev_timer_init(&server->heartbeat, on_heartbeat, ANNOUNCE_HEARTBEAT_MS / 1e3,
                       ANNOUNCE_HEARTBEAT_MS / 1e3);
         ev_io_init(&server->acceptable, on_acceptable, -1, EV_READ);
@@ -313,14 +283,10 @@ int announce_server_set(struct announce_server *server, const struct announce_se
 
 const struct announce_report *announce_server_report(const struct announce_server *server)
 {
-        const struct client *client = speaking_client(server);
-
-        return client ? &client->report : NULL;
-}
-
-bool announce_server_connected(const struct announce_server *server)
-{
-        return server->n_clients > 0;
+        for (size_t i = server->n_clients; i > 0; i--)
+                if (server->clients[i - 1]->reported)
+                        return &server->clients[i - 1]->report;
+        return NULL;
 }
 
 void announce_server_free(struct announce_server *server)

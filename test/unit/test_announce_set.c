@@ -126,7 +126,9 @@ static void report_survives_a_round_trip(void **state)
                             "{\"announced\":[\"10.1.1.1/32\"],\"graceful_shutdown\":true,\"neighbors_up\":1,"
                             "\"neighbors\":2}\n");
         assert_int_equal(announce_report_decode(line.text, line.length - 1, &back, &error), 0);
-        assert_true(announce_report_equal(&report, &back));
+        assert_true(prefix_list_equal(&report.announced, &back.announced) && back.graceful_shutdown);
+        assert_int_equal(back.neighbors_up, 1);
+        assert_int_equal(back.neighbors, 2);
 }
 
 static void report_that_lacks_something_or_has_a_bad_count_is_refused(void **state)

@@ -270,7 +270,7 @@ int decode_rule(const struct nlmsghdr *message, const struct scope *scope, struc
         return prefix_list_append(&fib->rules, &prefix);
 }
 
-bool decode_matters(const struct nlmsghdr *message, const struct scope *scope)
+enum relevance decode_relevance(const struct nlmsghdr *message, const struct scope *scope)
 {
         struct route_message route;
 
@@ -278,12 +278,14 @@ bool decode_matters(const struct nlmsghdr *message, const struct scope *scope)
         case RTM_NEWROUTE:
         case RTM_DELROUTE:
                 return parse_route(message, &route) &&
-                       (route.table == RT_TABLE_MAIN || route.table == scope->table) &&
-                       in_pools(scope, &route.prefix);
+                               (route.table == RT_TABLE_MAIN || route.table == scope->table) &&
+                               in_pools(scope, &route.prefix)
+                           ? RELEVANT
+                           : RELEVANT_NOT;
         case RTM_NEWNEXTHOPBUCKET: /* flows that move to the next-hop that is to have them */
         case RTM_DELNEXTHOPBUCKET:
-                return false;
-        default:
-                return true;
+                return RELEVANT_NOT;
+        default: /* links, rules, and next-hops, which routes may refer to */
+                return RELEVANT_PERHAPS;
         }
 }

@@ -203,7 +203,8 @@ static void on_set(void *userdata, struct announce_set *set)
 {
         struct announcer *announcer = userdata;
 
-        keep_node_routes(announcer, set, false);
+        speaker_clip(announcer->speaker, set);
+        keep_node_routes(announcer, set, false); /* the way into the pod is there before it draws traffic */
         check(announcer, speaker_hear(announcer->speaker, set, clock_monotonic_ms()));
 }
 

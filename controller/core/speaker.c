@@ -247,9 +247,9 @@ int speaker_tick(struct speaker *speaker, int64_t now_ms)
         return converge(speaker, now_ms);
 }
 
-static void keep_routes_with_next_hop(struct speaker *speaker)
+void speaker_clip(const struct speaker *speaker, struct announce_set *set)
 {
-        struct prefix_list *routes = &speaker->wanted.routes;
+        struct prefix_list *routes = &set->routes;
         size_t kept = 0;
 
         for (size_t i = 0; i < routes->count; i++) {
@@ -267,7 +267,7 @@ int speaker_hear(struct speaker *speaker, struct announce_set *set, int64_t now_
         announce_set_clear(&speaker->wanted);
         speaker->wanted = *set;
         *set = (struct announce_set){0};
-        keep_routes_with_next_hop(speaker);
+        speaker_clip(speaker, &speaker->wanted);
         speaker->heard_ms = now_ms;
         if (speaker->silent && speaker->retreated)
                 speaker->return_ms = now_ms + RETURN_MS;

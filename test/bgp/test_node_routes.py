@@ -34,6 +34,7 @@ class Pod:
     def __init__(self, test, number, fleet="a"):
         self.test, self.number, self.fleet = test, number, fleet
         self.address, self.address6 = f"172.16.1.{number}", f"fd00:16:1::{number}"
+        self.next_hops = [NODE, NODE6]
         self.holder = self.announcer = None
         self.state, self.since = "absent", 0.0
         self.started = None  # when its announcer was, while it runs
@@ -80,15 +81,15 @@ class Pod:
         self.is_in(self.told)
         self.announcer = self.test.start(
             f"announcer-{self.number}",
-            ["nsenter", f"--net={self.netns()}", self.test.announcer, f"--next-hop={NODE}", f"--next-hop={NODE6}",
+            ["nsenter", f"--net={self.netns()}", self.test.announcer, *(f"--next-hop={hop}" for hop in self.next_hops),
              f"--node-netns={sandbox.NODE_NETNS}", f"--socket={socket_path or self.path}", f"--pod-address={self.address}",
              f"--pod-address={self.address6}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.started = time.monotonic()
 
-    def say(self, routes=True, graceful_shutdown=False, pools=None):
+    def say(self, routes=True, graceful_shutdown=False, pools=None, families=".:"):
         pools = POOLS[self.fleet] if pools is None else pools
-        routes = [pool.replace("0/24", "1/32") for pool in pools if routes and "." in pool]
-        message = {"routes": routes, "pools": sorted(pools), "graceful_shutdown": graceful_shutdown}
+        routes = [first_vip(pool) for pool in pools if routes and ("." if "." in pool else ":") in families]
+        message = {"routes": sorted(routes), "pools": sorted(pools), "graceful_shutdown": graceful_shutdown}
         self.message = json.dumps(message).encode() + b"\n"
         self.test.speak(self)
 
@@ -206,6 +207,10 @@ class Test(sandbox.Sandbox):
                     self.speak(pod)
 
 
+def first_vip(pool):
+    return pool.replace(".0/24", ".1/32").replace("::/112", "::1/128")
+
+
 def receive(client):
     try:
         return client.recv(1 << 16)
@@ -241,6 +246,15 @@ def expect(wanted, what, timeout=10.0):
     except Failed as error:
         raise Failed(f"{error}; there are {routes()} instead of {wanted}") from error
     print(f"  {what:<75} {seconds:5.2f} s", flush=True)
+
+
+def expect_steadily(wanted, what, seconds=1.5):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = routes()
+        if found != wanted:
+            raise Failed(f"{what}: there are {found} instead of {wanted}")
+    print(f"  {what:<75} all {seconds:.1f} s", flush=True)
 
 
 def foreign():
@@ -336,6 +350,22 @@ def come_and_go(one, two, three, other):
     expect(leads_to(one, other), "nobody can serve: the last one stays, it may be wrong")
     for pod in (two, three, one):
         pod.serve()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def without_next_hop(one, two, three, other):
+    """What cannot be announced is not served."""
+    three.leave()
+    three.next_hops = [NODE]
+    three.say(families=":")
+    three.start()
+    expect(leads_to(one, two, other), "two pods")
+    time.sleep(0.5)
+    expect_steadily(leads_to(one, two, other), "a pod with IPv6 VIPs and no next-hop for them")
+    three.end_announcer(signal.SIGTERM)
+    three.next_hops = [NODE, NODE6]
+    three.serve()
+    three.start()
     expect(leads_to(one, two, three, other), "all again")
 
 
@@ -556,7 +586,7 @@ def test(pods):
     threading.Thread(target=pods.be_coracles, daemon=True).start()
     fleet = [pods.pod(11), pods.pod(12), pods.pod(13)]
     other = pods.pod(14, "b")
-    for act in (come_and_go, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
+    for act in (come_and_go, without_next_hop, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
         act(*fleet, other)
     random_steps([*fleet, other])
     for pod in (*fleet, other):

@@ -369,6 +369,31 @@ def without_next_hop(one, two, three, other):
     expect(leads_to(one, two, three, other), "all again")
 
 
+def untrusted_pools(one, *_):
+    """What somebody else than root can write says nothing of what may be done with the node's routes."""
+    def refused(path, where):
+        said = one.run("sh", "-c", '"$@" < /dev/null 2>&1; echo $?', "sh", one.test.announcer, f"--next-hop={NODE}",
+                       f"--node-netns={sandbox.NODE_NETNS}", f"--pod-address={one.address}", f"--pools={path}")
+        if not said.endswith("\n1\n") or f"where={where} " not in said:
+            raise Failed(f"{path} is no reason to end: {said}")
+
+    def write(path, text, mode=0o644):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    os.mkdir("/run/open")
+    os.chmod("/run/open", 0o777)
+    os.symlink("/run/coracle/pools", "/run/link")
+    for path in (write("/run/open/pools", "10.1.1.0/24\n"),  # others could put theirs in its place
+                 write("/run/group", "10.1.1.0/24\n", 0o664), write("/run/all", "10.1.1.0/24\n", 0o646),
+                 "/run/none", "/run/link", "/run/coracle", "/dev/null"):
+        refused(path, path)
+    refused(write("/run/typo", "10.1.1.0/24\n10.1.1.1/24\n"), "/run/typo:2")
+    print("  a file of pools that others can write or replace is refused")
+
+
 def crash(one, two, three, other):
     three.leave()
     expect(leads_to(one, two, other), "SIGTERM: left at once", CHANGE_S)
@@ -586,7 +611,7 @@ def test(pods):
     threading.Thread(target=pods.be_coracles, daemon=True).start()
     fleet = [pods.pod(11), pods.pod(12), pods.pod(13)]
     other = pods.pod(14, "b")
-    for act in (come_and_go, without_next_hop, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
+    for act in (come_and_go, without_next_hop, untrusted_pools, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
         act(*fleet, other)
     random_steps([*fleet, other])
     for pod in (*fleet, other):

@@ -9,12 +9,15 @@
 #define MODULE "node-keeper"
 
 enum {
+        PATIENCE_MS = 1000, /* with failures: the routes were good, and are perhaps still */
         LOG_PERIOD_MS = 10000,
 };
 
 struct node_keeper {
         struct node_routes *routes;
         struct prefix_list allowed;
+        bool serves; /* the routes lead here what they should, as of good_ms */
+        int64_t good_ms;
         struct log_rate failure_log, foreign_log;
 };
 
@@ -84,18 +87,26 @@ static enum node_routes_role role_of(const struct announce_set *set, bool silent
 
 bool node_keeper_keep(struct node_keeper *keeper, const struct announce_set *set, bool silent, int64_t now_ms)
 {
+        enum node_routes_role role;
         struct error error = {0};
+        bool tolerable;
         int r;
 
         if (!keeper)
                 return true;
-        r = node_routes_set(keeper->routes, &set->pools, role_of(set, silent), now_ms, &error);
-        if (r < 0 && log_rate_allow(&keeper->failure_log, now_ms, LOG_PERIOD_MS))
-                log_error(MODULE, "node routes are incomplete: nothing is announced",
-                          LOG_ERROR_FIELDS(&error));
-        if (r == 0)
+        role = role_of(set, silent);
+        r = node_routes_set(keeper->routes, &set->pools, role, now_ms, &error);
+        if (r >= 0) {
+                keeper->serves = r == 0 && role != NODE_ROUTES_IDLE;
+                keeper->good_ms = now_ms;
                 keeper->failure_log = (struct log_rate){0};
-        return r == 0;
+                return r == 0;
+        }
+        tolerable = keeper->serves && now_ms - keeper->good_ms < PATIENCE_MS;
+        if (log_rate_allow(&keeper->failure_log, now_ms, LOG_PERIOD_MS))
+                log_error(MODULE, "node routes cannot be kept as they should be", LOG_ERROR_FIELDS(&error),
+                          LOG_TEXT("announced", tolerable ? "as before" : "nothing"));
+        return tolerable;
 }
 
 void node_keeper_leave(struct node_keeper *keeper, int64_t now_ms)

@@ -16,6 +16,7 @@ enum {
         WEIGHT_SERVING = 254,
         WEIGHT_DRAINING = 0,
         TRIES = 3, /* the kernel removes next-hops by itself while we read and write */
+        LOG_PERIOD_MS = 10000,
 };
 
 /* A pod whose lease nobody held when we looked. */
@@ -33,6 +34,7 @@ struct node_routes {
         bool held; /* our own leases */
         struct missing *missing;
         size_t n_missing;
+        struct log_rate untidy_log;
 };
 
 static const struct addr *gateway_of(const struct node_routes *routes, uint8_t family)
@@ -73,6 +75,7 @@ int node_routes_new(const char *netns_path, const struct addr *gateway4, const s
                 return error_oom(error);
         routes->gateway4 = *gateway4;
         routes->gateway6 = *gateway6;
+        routes->table.read_only = true;
         routes->probe4 = routes->probe6 = (struct node_probe)NODE_PROBE_NONE;
         routes->netns = open(netns_path, O_RDONLY | O_CLOEXEC);
         if (routes->netns < 0) {
@@ -131,14 +134,20 @@ static int bury(struct node_routes *routes, int64_t now_ms)
                         missing[n_missing++] = (struct missing){*pod, since_ms};
                         continue;
                 }
-                log_info(MODULE, "removed what a dead pod has left", LOG_TEXT("pod", addr_format(pod, text)));
                 r = node_table_remove(&routes->table, table->hops[i].id);
+                if (r == 0)
+                        log_info(MODULE, "removed what a dead pod has left",
+                                 LOG_TEXT("pod", addr_format(pod, text)));
                 buried++;
+        }
+        if (r < 0) {
+                free(missing);
+                return r;
         }
         free(routes->missing);
         routes->missing = missing;
         routes->n_missing = n_missing;
-        return r < 0 ? r : buried;
+        return buried;
 }
 
 static struct node_member *find_member(struct node_group *group, uint32_t hop)
@@ -304,25 +313,60 @@ static int set_family(struct node_routes *routes, uint8_t family, const struct p
         return r == 0 && waiting ? NODE_ROUTES_WAITING : r;
 }
 
-static int set_locked(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
-                      int64_t now_ms, struct error *error)
+/* What others have left: groups without a route, and dead pods. Returns how many pods it removed, or a
+ * negative errno. */
+static int tidy(struct node_routes *routes, int64_t now_ms)
 {
-        int r, r4, r6;
+        int r = remove_orphans(&routes->table);
+
+        return r < 0 ? r : bury(routes, now_ms);
+}
+
+/* Returns as node_routes_set, or -EROFS if a change is needed and must not be made. *untidy: what others have
+ * left is still there. */
+static int set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
+               int64_t now_ms, bool *untidy, struct error *error)
+{
+        int tidied, r, r4, r6;
 
         do {
                 r = node_table_read(&routes->table);
-                if (r == 0)
-                        r = remove_orphans(&routes->table);
-                if (r == 0)
-                        r = bury(routes, now_ms);
-        } while (r > 0);
-        if (r < 0) {
-                (void)error_set(error, "node routes", "cannot list or clean up: %s", strerror(-r));
-                return r;
-        }
+                if (r < 0) {
+                        (void)error_set(error, "node routes", "cannot list them: %s", strerror(-r));
+                        return r;
+                }
+                tidied = tidy(routes, now_ms);
+        } while (tidied > 0);
+        *untidy = tidied < 0;
         r4 = set_family(routes, AF_INET, pools, role, error);
         r6 = set_family(routes, AF_INET6, pools, role, error);
+        if (r4 == -EROFS || r6 == -EROFS)
+                return -EROFS;
         return r4 < 0 || r6 == 0 ? r4 : r6;
+}
+
+/* Likewise, with the lock. Returns -EBUSY if somebody else has it. */
+static int set_locked(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
+                      int64_t now_ms, struct error *error)
+{
+        bool untidy = false;
+        int r = node_lease_lock(routes->netns);
+
+        if (r < 0) {
+                (void)error_set(error, "node routes", "cannot get the lock: %s", strerror(-r));
+                return r;
+        }
+        routes->table.read_only = false;
+        for (int i = 0; i < TRIES; i++) {
+                r = set(routes, pools, role, now_ms, &untidy, error);
+                if (r >= 0 && !untidy)
+                        break;
+        }
+        routes->table.read_only = true;
+        node_lease_unlock(routes->netns);
+        if (untidy && log_rate_allow(&routes->untidy_log, now_ms, LOG_PERIOD_MS))
+                log_warning(MODULE, "cannot remove what others have left");
+        return r;
 }
 
 /* Only from the first word of coracle on: a new pod must not answer for what a dead one of its address has
@@ -352,27 +396,26 @@ static bool is_lost(struct node_routes *routes, int64_t now_ms)
         return lost;
 }
 
+/* Nearly always all is as it should be, which one sees without the lock. Where only others' leavings are to
+ * be removed, it does not matter to this pod whether the lock can be had. */
 int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
                     int64_t now_ms, struct error *error)
 {
-        int r;
+        bool untidy = false;
+        int r, locked;
 
         if (is_lost(routes, now_ms))
                 role = NODE_ROUTES_IDLE;
         r = hold_leases(routes);
-        if (r == 0)
-                r = node_lease_lock(routes->netns);
         if (r < 0) {
-                (void)error_set(error, "node routes", "cannot get the lock: %s", strerror(-r));
+                (void)error_set(error, "node routes", "cannot hold the pod's lease: %s", strerror(-r));
                 return r;
         }
-        for (int i = 0; i < TRIES; i++) {
-                r = set_locked(routes, pools, role, now_ms, error);
-                if (r >= 0)
-                        break;
-        }
-        node_lease_unlock(routes->netns);
-        return r;
+        r = set(routes, pools, role, now_ms, &untidy, error);
+        if (r != -EROFS && !untidy)
+                return r;
+        locked = set_locked(routes, pools, role, now_ms, error);
+        return locked == -EBUSY && r != -EROFS ? r : locked;
 }
 
 void node_routes_free(struct node_routes *routes)

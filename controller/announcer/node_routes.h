@@ -6,7 +6,7 @@
  * NODE_ROUTES_GRACE_MS (node_lease.h), long enough for exabgp to start a killed announcer again; each holds
  * its pod's from the first node_routes_set on. Changing a
  * group is reading, changing, replacing, and the kernel does not compare before it replaces: hence the lock,
- * under which everything is read anew.
+ * under which everything is read anew. Who finds nothing to change does not take it.
  *
  * A pod that the node does not reach any more (node_probe.h) leaves as if it were idle.
  *
@@ -41,7 +41,8 @@ int node_routes_new(const char *netns_path, const struct addr *gateway4, const s
 /* Makes this pod's part in the namespace as it should be: in the routes of these (sorted) pools according to
  * its role, and in no others of ours. Costs three small dumps if all is as it should be. Time is monotonic.
  * Returns 0 once that is so; NODE_ROUTES_WAITING, for NODE_ROUTES_GRACE_MS at most if asked often enough; or
- * a negative errno with *error set. The rest is then done all the same. */
+ * a negative errno with *error set, -EBUSY if a change is needed and somebody else has the lock. The rest is
+ * then done all the same. */
 int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
                     int64_t now_ms, struct error *error);
 

@@ -5,6 +5,7 @@ everything that leads over it. Their exabgp is a pair of pipes that nobody reads
 """
 import collections
 import ctypes
+import fcntl
 import json
 import os
 import random
@@ -85,6 +86,11 @@ class Pod:
              f"--node-netns={sandbox.NODE_NETNS}", f"--socket={socket_path or self.path}", f"--pod-address={self.address}",
              f"--pod-address={self.address6}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.started = time.monotonic()
+
+    def commands(self):
+        """What it has told exabgp since the last time."""
+        os.set_blocking(self.announcer.stdout.fileno(), False)
+        return (self.announcer.stdout.read() or b"").decode()
 
     def say(self, routes=True, graceful_shutdown=False, pools=None, families=".:"):
         pools = POOLS[self.fleet] if pools is None else pools
@@ -394,6 +400,42 @@ def untrusted_pools(one, *_):
     print("  a file of pools that others can write or replace is refused")
 
 
+def lock_held(one, two, three, other):
+    """By an announcer that was stopped at the wrong moment, say. Whoever needs no change of his own does not mind."""
+    def hold():
+        file = open(sandbox.NODE_NETNS, encoding="ascii")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return file
+
+    for pod in (one, two):
+        pod.commands()
+    with hold():
+        three.destroy()
+        expect_steadily(leads_to(one, two, three, other), "a pod has died, and somebody holds the lock", 2.5)
+    said = [pod.commands() for pod in (one, two)]
+    if any(said):
+        raise Failed(f"the others said: {said}")
+    expect(leads_to(one, two, other), "the lock is free: what the dead pod has left is removed")
+    with hold():
+        node("ip", "route", "del", POOLS["a"][0], "proto", "67")
+        time.sleep(0.6)
+        if one.commands():
+            raise Failed("the first failure made it withdraw")
+        wait_for(lambda: "withdraw route" in one.commands(), "without a node route nothing is announced", 2.5)
+    expect(leads_to(one, two, other), "the lock is free: a route that was deleted is back")
+    two.idle()
+    expect(leads_to(one, other), "one of them has nothing to serve")
+    two.commands()
+    with hold():
+        two.serve()
+        time.sleep(1)
+        if two.commands():
+            raise Failed("a pod announced before it was in the node's route")
+    three.start()
+    expect(leads_to(one, two, three, other), "all again")
+    wait_for(lambda: "announce route" in two.commands(), "announced then")
+
+
 def crash(one, two, three, other):
     three.leave()
     expect(leads_to(one, two, other), "SIGTERM: left at once", CHANGE_S)
@@ -611,7 +653,7 @@ def test(pods):
     threading.Thread(target=pods.be_coracles, daemon=True).start()
     fleet = [pods.pod(11), pods.pod(12), pods.pod(13)]
     other = pods.pod(14, "b")
-    for act in (come_and_go, without_next_hop, untrusted_pools, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
+    for act in (come_and_go, without_next_hop, untrusted_pools, lock_held, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
         act(*fleet, other)
     random_steps([*fleet, other])
     for pod in (*fleet, other):

@@ -1,6 +1,7 @@
 #include "announcer/node_routes.h"
 
 #include "announcer/node_lease.h"
+#include "announcer/node_pods.h"
 #include "announcer/node_probe.h"
 #include "base/log.h"
 
@@ -19,12 +20,6 @@ enum {
         LOG_PERIOD_MS = 10000,
 };
 
-/* A pod whose lease nobody held when we looked. */
-struct missing {
-        struct addr pod;
-        int64_t since_ms;
-};
-
 struct node_routes {
         int netns;
         struct node_table table;
@@ -32,19 +27,13 @@ struct node_routes {
         struct node_probe probe4, probe6;
         bool lost; /* the node does not reach us, in one family at least */
         bool held; /* our own leases */
-        struct missing *missing;
-        size_t n_missing;
+        struct node_pods pods;
         struct log_rate untidy_log;
 };
 
 static const struct addr *gateway_of(const struct node_routes *routes, uint8_t family)
 {
         return family == AF_INET6 ? &routes->gateway6 : &routes->gateway4;
-}
-
-static bool is_own(const struct node_routes *routes, const struct addr *gateway)
-{
-        return addr_equal(gateway, gateway_of(routes, gateway->family));
 }
 
 /* Sockets belong to the namespace they were made in, wherever the process is later. */
@@ -95,59 +84,9 @@ int node_routes_new(const char *netns_path, const struct addr *gateway4, const s
                 (void)error_set(error, netns_path, "cannot open sockets there: %s", strerror(-r));
                 return r;
         }
+        routes->pods = (struct node_pods){.netns = routes->netns, .own4 = *gateway4, .own6 = *gateway6};
         *out = TAKE_PTR(routes);
         return 0;
-}
-
-static bool is_alive(const struct node_routes *routes, const struct addr *gateway)
-{
-        return is_own(routes, gateway) || node_lease_held(routes->netns, gateway);
-}
-
-static int64_t missing_since(const struct node_routes *routes, const struct addr *pod, int64_t now_ms)
-{
-        for (size_t i = 0; i < routes->n_missing; i++)
-                if (addr_equal(&routes->missing[i].pod, pod))
-                        return routes->missing[i].since_ms;
-        return now_ms;
-}
-
-/* Removes the next-hops of pods that have been dead for long enough. Returns how many, or a negative errno.
- */
-static int bury(struct node_routes *routes, int64_t now_ms)
-{
-        const struct node_table *table = &routes->table;
-        struct missing *missing = calloc(table->n_hops + 1, sizeof(*missing));
-        size_t n_missing = 0;
-        int buried = 0, r = 0;
-
-        if (!missing)
-                return -ENOMEM;
-        for (size_t i = 0; i < table->n_hops && r == 0; i++) {
-                const struct addr *pod = &table->hops[i].gateway;
-                const int64_t since_ms = missing_since(routes, pod, now_ms);
-                char text[ADDR_TEXT_SIZE];
-
-                if (is_alive(routes, pod))
-                        continue;
-                if (now_ms - since_ms < NODE_ROUTES_GRACE_MS) {
-                        missing[n_missing++] = (struct missing){*pod, since_ms};
-                        continue;
-                }
-                r = node_table_remove(&routes->table, table->hops[i].id);
-                if (r == 0)
-                        log_info(MODULE, "removed what a dead pod has left",
-                                 LOG_TEXT("pod", addr_format(pod, text)));
-                buried++;
-        }
-        if (r < 0) {
-                free(missing);
-                return r;
-        }
-        free(routes->missing);
-        routes->missing = missing;
-        routes->n_missing = n_missing;
-        return buried;
 }
 
 static struct node_member *find_member(struct node_group *group, uint32_t hop)
@@ -163,7 +102,7 @@ static bool has_other_alive(const struct node_routes *routes, const struct node_
         for (size_t i = 0; i < group->count; i++) {
                 const struct node_hop *hop = node_table_find_hop(&routes->table, group->members[i].hop);
 
-                if (hop && hop->id != own && is_alive(routes, &hop->gateway))
+                if (hop && hop->id != own && node_pods_is_alive(&routes->pods, &hop->gateway))
                         return true;
         }
         return false;
@@ -176,7 +115,7 @@ static bool has_missing(const struct node_routes *routes, const struct node_grou
         for (size_t i = 0; i < group->count; i++) {
                 const struct node_hop *hop = node_table_find_hop(&routes->table, group->members[i].hop);
 
-                if (hop && !is_alive(routes, &hop->gateway))
+                if (hop && !node_pods_is_alive(&routes->pods, &hop->gateway))
                         return true;
         }
         return false;
@@ -319,7 +258,7 @@ static int tidy(struct node_routes *routes, int64_t now_ms)
 {
         int r = remove_orphans(&routes->table);
 
-        return r < 0 ? r : bury(routes, now_ms);
+        return r < 0 ? r : node_pods_bury(&routes->pods, &routes->table, now_ms);
 }
 
 /* Returns as node_routes_set, or -EROFS if a change is needed and must not be made. *untidy: what others have
@@ -427,6 +366,6 @@ void node_routes_free(struct node_routes *routes)
         node_table_close(&routes->table);
         node_probe_close(&routes->probe4);
         node_probe_close(&routes->probe6);
-        free(routes->missing);
+        node_pods_clear(&routes->pods);
         free(routes);
 }

@@ -2,11 +2,10 @@
  * over all pods of the fleet that serve. node_table.h says what it is made of.
  *
  * Nobody coordinates the announcers of a node: each one puts its own pod into the route, takes it out, and
- * removes what a dead pod has left, of whichever fleet. A pod is dead when nobody has held its lease for
- * NODE_ROUTES_GRACE_MS (node_lease.h), long enough for exabgp to start a killed announcer again; each holds
- * its pod's from the first node_routes_set on. Changing a
- * group is reading, changing, replacing, and the kernel does not compare before it replaces: hence the lock,
- * under which everything is read anew. Who finds nothing to change does not take it.
+ * removes what a dead pod has left, of whichever fleet (node_pods.h); each holds its pod's lease from the
+ * first node_routes_set on. Changing a group is reading, changing, replacing, and the kernel does not compare
+ * before it replaces: hence the lock, under which everything is read anew. Who finds nothing to change does
+ * not take it.
  *
  * A pod that the node does not reach any more (node_probe.h) leaves as if it were idle.
  *
@@ -16,10 +15,6 @@
 #pragma once
 
 #include "announcer/node_table.h"
-
-enum {
-        NODE_ROUTES_GRACE_MS = 500,
-};
 
 enum node_routes_role {
         NODE_ROUTES_IDLE, /* others should have the traffic; if there are none, what is in the route stays */
@@ -40,7 +35,7 @@ int node_routes_new(const char *netns_path, const struct addr *gateway4, const s
 
 /* Makes this pod's part in the namespace as it should be: in the routes of these (sorted) pools according to
  * its role, and in no others of ours. Costs three small dumps if all is as it should be. Time is monotonic.
- * Returns 0 once that is so; NODE_ROUTES_WAITING, for NODE_ROUTES_GRACE_MS at most if asked often enough; or
+ * Returns 0 once that is so; NODE_ROUTES_WAITING, for NODE_PODS_GRACE_MS at most if asked often enough; or
  * a negative errno with *error set, -EBUSY if a change is needed and somebody else has the lock. The rest is
  * then done all the same. */
 int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,

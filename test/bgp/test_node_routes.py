@@ -21,7 +21,7 @@ from sandbox import NODE, NODE6, Failed, node, run, wait_for
 
 POOLS = {"a": ("10.1.1.0/24", "fd00:1:1::/112"), "b": ("10.2.2.0/24",)}
 VIP = "10.1.1.1"
-GRACE_S = 0.5    # NODE_ROUTES_GRACE_MS
+GRACE_S = 0.5    # NODE_PODS_GRACE_MS
 DEAD_S = 3.0     # the grace, a look every quarter of a second, and a machine that is busy
 LOST_S = 2.5     # a second without a datagram
 CHANGE_S = 1.5   # what the pod itself does

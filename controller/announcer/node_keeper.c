@@ -75,29 +75,17 @@ void node_keeper_clip(struct node_keeper *keeper, struct announce_set *set, int6
                             LOG_INT("routes", routes - set->routes.count));
 }
 
-/* What the pod may do for the node, as coracle says; a coracle that is silent says nothing. */
-static enum node_routes_role role_of(const struct announce_set *set, bool silent)
-{
-        if (silent)
-                return NODE_ROUTES_IDLE;
-        if (set->graceful_shutdown)
-                return NODE_ROUTES_DRAINING;
-        return set->routes.count ? NODE_ROUTES_SERVING : NODE_ROUTES_IDLE;
-}
-
 bool node_keeper_keep(struct node_keeper *keeper, const struct announce_set *set, bool silent, int64_t now_ms)
 {
-        enum node_routes_role role;
         struct error error = {0};
         bool tolerable;
         int r;
 
         if (!keeper)
                 return true;
-        role = role_of(set, silent);
-        r = node_routes_set(keeper->routes, &set->pools, role, now_ms, &error);
+        r = node_routes_set(keeper->routes, set, silent, now_ms, &error);
         if (r >= 0) {
-                keeper->serves = r == 0 && role != NODE_ROUTES_IDLE;
+                keeper->serves = r == 0 && !silent && set->routes.count;
                 keeper->good_ms = now_ms;
                 keeper->failure_log = (struct log_rate){0};
                 return r == 0;
@@ -111,10 +99,10 @@ bool node_keeper_keep(struct node_keeper *keeper, const struct announce_set *set
 
 void node_keeper_leave(struct node_keeper *keeper, int64_t now_ms)
 {
-        static const struct prefix_list none;
+        static const struct announce_set nothing;
         struct error error = {0};
 
-        if (keeper && node_routes_set(keeper->routes, &none, NODE_ROUTES_IDLE, now_ms, &error) < 0)
+        if (keeper && node_routes_set(keeper->routes, &nothing, false, now_ms, &error) < 0)
                 log_warning(MODULE, "node routes are left behind", LOG_ERROR_FIELDS(&error));
 }
 

@@ -20,6 +20,18 @@ enum {
         LOG_PERIOD_MS = 10000,
 };
 
+enum role {
+        ROLE_IDLE,
+        ROLE_SERVING,
+        ROLE_DRAINING,
+};
+
+/* What is wanted of this pod. */
+struct want {
+        const struct announce_set *set;
+        bool silent;
+};
+
 struct node_routes {
         int netns;
         struct node_table table;
@@ -89,6 +101,20 @@ int node_routes_new(const char *netns_path, const struct addr *gateway4, const s
         return 0;
 }
 
+static enum role role_in(const struct want *want, const struct prefix *pool)
+{
+        const struct prefix_list *routes = &want->set->routes;
+
+        if (want->silent)
+                return ROLE_IDLE;
+        if (want->set->graceful_shutdown)
+                return ROLE_DRAINING;
+        for (size_t i = 0; i < routes->count; i++)
+                if (prefix_contains(pool, &routes->prefixes[i].addr))
+                        return ROLE_SERVING;
+        return ROLE_IDLE;
+}
+
 static struct node_member *find_member(struct node_group *group, uint32_t hop)
 {
         for (size_t i = 0; i < group->count; i++)
@@ -97,12 +123,15 @@ static struct node_member *find_member(struct node_group *group, uint32_t hop)
         return NULL;
 }
 
-static bool has_other_alive(const struct node_routes *routes, const struct node_group *group, uint32_t own)
+/* Whether another pod is in the group that lives, and has this weight at least. */
+static bool has_other_alive(const struct node_routes *routes, const struct node_group *group, uint32_t own,
+                            uint8_t weight)
 {
         for (size_t i = 0; i < group->count; i++) {
                 const struct node_hop *hop = node_table_find_hop(&routes->table, group->members[i].hop);
 
-                if (hop && hop->id != own && node_pods_is_alive(&routes->pods, &hop->gateway))
+                if (hop && hop->id != own && group->members[i].weight >= weight &&
+                    node_pods_is_alive(&routes->pods, &hop->gateway))
                         return true;
         }
         return false;
@@ -140,23 +169,26 @@ static int begin_route(struct node_routes *routes, const struct prefix *pool, ui
 
 /* A pod that does not serve yet, or not any more and has left, does not come in to drain. */
 static int set_pool(struct node_routes *routes, const struct prefix *pool, uint32_t own,
-                    enum node_routes_role role)
+                    const struct want *want)
 {
-        const uint8_t weight = role == NODE_ROUTES_SERVING ? WEIGHT_SERVING : WEIGHT_DRAINING;
+        const enum role role = role_in(want, pool);
+        const uint8_t weight = role == ROLE_SERVING ? WEIGHT_SERVING : WEIGHT_DRAINING;
         struct node_route *route = node_table_find_route(&routes->table, pool);
         struct node_group *group = route ? node_table_find_group(&routes->table, route->group) : NULL;
         struct node_member *member = group ? find_member(group, own) : NULL;
 
-        if (!member && role != NODE_ROUTES_SERVING)
+        if (!member && role != ROLE_SERVING)
                 return 0;
         if (!group)
                 return begin_route(routes, pool, own);
+        if (!member && want->set->starting && has_other_alive(routes, group, own, WEIGHT_SERVING))
+                return 0;
         /* Alone it stays, but with so little weight that whoever comes to serve has nearly all at once. */
-        if (role == NODE_ROUTES_IDLE && has_other_alive(routes, group, own))
+        if (role == ROLE_IDLE && has_other_alive(routes, group, own, WEIGHT_DRAINING))
                 return leave_group(routes, group, member);
         if (member && member->weight == weight)
                 return 0;
-        if (role == NODE_ROUTES_SERVING && has_missing(routes, group))
+        if (role == ROLE_SERVING && has_missing(routes, group))
                 return NODE_ROUTES_WAITING;
         if (!member) {
                 if (group->count == NODE_GROUP_MEMBERS_MAX)
@@ -200,14 +232,6 @@ static int remove_orphans(struct node_table *table)
         return r;
 }
 
-static bool has_family(const struct prefix_list *pools, uint8_t family)
-{
-        for (size_t i = 0; i < pools->count; i++)
-                if (pools->prefixes[i].addr.family == family)
-                        return true;
-        return false;
-}
-
 /* This pod's next-hop: *own is 0 if there is none and none is needed. */
 static int own_hop(struct node_routes *routes, const struct addr *gateway, bool needed, uint32_t *own)
 {
@@ -217,30 +241,18 @@ static int own_hop(struct node_routes *routes, const struct addr *gateway, bool 
         return hop || !needed ? 0 : node_table_add_hop(&routes->table, gateway, own);
 }
 
-static int set_family(struct node_routes *routes, uint8_t family, const struct prefix_list *pools,
-                      enum node_routes_role role, struct error *error)
+static int set_pools(struct node_routes *routes, uint8_t family, uint32_t own, const struct want *want,
+                     struct error *error)
 {
-        const struct addr *gateway = gateway_of(routes, family);
-        const bool wanted = has_family(pools, family);
+        const struct prefix_list *pools = &want->set->pools;
         char text[PREFIX_TEXT_SIZE];
         bool waiting = false;
-        uint32_t own;
         int r;
 
-        if (gateway->family == AF_UNSPEC)
-                return 0;
-        r = own_hop(routes, gateway, wanted && role == NODE_ROUTES_SERVING, &own);
-        if (r < 0)
-                (void)error_set(error, addr_format(gateway, text), "cannot make a next-hop of the pod: %s",
-                                strerror(-r));
-        if (r < 0 || !own)
-                return r;
-        if (!wanted) /* out of everything at once */
-                return node_table_remove(&routes->table, own);
         for (size_t i = 0; i < pools->count; i++) {
                 if (pools->prefixes[i].addr.family != family)
                         continue;
-                r = set_pool(routes, &pools->prefixes[i], own, role);
+                r = set_pool(routes, &pools->prefixes[i], own, want);
                 if (r < 0) {
                         (void)error_set(error, prefix_format(&pools->prefixes[i], text),
                                         "cannot change the node's route: %s", strerror(-r));
@@ -250,6 +262,34 @@ static int set_family(struct node_routes *routes, uint8_t family, const struct p
         }
         r = leave_others(routes, family, pools, own);
         return r == 0 && waiting ? NODE_ROUTES_WAITING : r;
+}
+
+static int set_family(struct node_routes *routes, uint8_t family, const struct want *want,
+                      struct error *error)
+{
+        const struct prefix_list *pools = &want->set->pools;
+        const struct addr *gateway = gateway_of(routes, family);
+        bool known = false, serving = false;
+        char text[ADDR_TEXT_SIZE];
+        uint32_t own;
+        int r;
+
+        if (gateway->family == AF_UNSPEC)
+                return 0;
+        for (size_t i = 0; i < pools->count; i++) {
+                known |= pools->prefixes[i].addr.family == family;
+                serving |= pools->prefixes[i].addr.family == family &&
+                           role_in(want, &pools->prefixes[i]) == ROLE_SERVING;
+        }
+        r = own_hop(routes, gateway, serving, &own);
+        if (r < 0)
+                (void)error_set(error, addr_format(gateway, text), "cannot make a next-hop of the pod: %s",
+                                strerror(-r));
+        if (r < 0 || !own)
+                return r;
+        if (!known) /* out of everything at once */
+                return node_table_remove(&routes->table, own);
+        return set_pools(routes, family, own, want, error);
 }
 
 /* What others have left: groups without a route, and dead pods. Returns how many pods it removed, or a
@@ -263,8 +303,8 @@ static int tidy(struct node_routes *routes, int64_t now_ms)
 
 /* Returns as node_routes_set, or -EROFS if a change is needed and must not be made. *untidy: what others have
  * left is still there. */
-static int set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
-               int64_t now_ms, bool *untidy, struct error *error)
+static int arrange(struct node_routes *routes, const struct want *want, int64_t now_ms, bool *untidy,
+                   struct error *error)
 {
         int tidied, r, r4, r6;
 
@@ -277,16 +317,16 @@ static int set(struct node_routes *routes, const struct prefix_list *pools, enum
                 tidied = tidy(routes, now_ms);
         } while (tidied > 0);
         *untidy = tidied < 0;
-        r4 = set_family(routes, AF_INET, pools, role, error);
-        r6 = set_family(routes, AF_INET6, pools, role, error);
+        r4 = set_family(routes, AF_INET, want, error);
+        r6 = set_family(routes, AF_INET6, want, error);
         if (r4 == -EROFS || r6 == -EROFS)
                 return -EROFS;
         return r4 < 0 || r6 == 0 ? r4 : r6;
 }
 
 /* Likewise, with the lock. Returns -EBUSY if somebody else has it. */
-static int set_locked(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
-                      int64_t now_ms, struct error *error)
+static int arrange_locked(struct node_routes *routes, const struct want *want, int64_t now_ms,
+                          struct error *error)
 {
         bool untidy = false;
         int r = node_lease_lock(routes->netns);
@@ -297,7 +337,7 @@ static int set_locked(struct node_routes *routes, const struct prefix_list *pool
         }
         routes->table.read_only = false;
         for (int i = 0; i < TRIES; i++) {
-                r = set(routes, pools, role, now_ms, &untidy, error);
+                r = arrange(routes, want, now_ms, &untidy, error);
                 if (r >= 0 && !untidy)
                         break;
         }
@@ -337,23 +377,22 @@ static bool is_lost(struct node_routes *routes, int64_t now_ms)
 
 /* Nearly always all is as it should be, which one sees without the lock. Where only others' leavings are to
  * be removed, it does not matter to this pod whether the lock can be had. */
-int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
-                    int64_t now_ms, struct error *error)
+int node_routes_set(struct node_routes *routes, const struct announce_set *set, bool silent, int64_t now_ms,
+                    struct error *error)
 {
+        const struct want want = {.set = set, .silent = is_lost(routes, now_ms) || silent};
         bool untidy = false;
         int r, locked;
 
-        if (is_lost(routes, now_ms))
-                role = NODE_ROUTES_IDLE;
         r = hold_leases(routes);
         if (r < 0) {
                 (void)error_set(error, "node routes", "cannot hold the pod's lease: %s", strerror(-r));
                 return r;
         }
-        r = set(routes, pools, role, now_ms, &untidy, error);
+        r = arrange(routes, &want, now_ms, &untidy, error);
         if (r != -EROFS && !untidy)
                 return r;
-        locked = set_locked(routes, pools, role, now_ms, error);
+        locked = arrange_locked(routes, &want, now_ms, error);
         return locked == -EBUSY && r != -EROFS ? r : locked;
 }
 

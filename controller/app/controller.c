@@ -12,6 +12,7 @@
 #include "app/table.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/health.h"
 #include "io/announce_server.h"
 #include "io/files.h"
 
@@ -121,6 +122,12 @@ static void on_routes_again(struct ev_loop *loop, ev_timer *watcher, int revents
         table_look(container_of(watcher, struct controller, routes_again)->table);
 }
 
+static bool is_checking(const struct controller *c, int64_t now_ms)
+{
+        return health_is_checking(applier_plan(c->applier), table_states(c->table), &c->routes,
+                                  table_is_settling(c->table), now_ms - c->keepalived_since_ms);
+}
+
 static void update_routes(struct controller *c)
 {
         const struct routes_input input = {
@@ -133,15 +140,20 @@ static void update_routes(struct controller *c)
             .draining = leaver_phase(c->leaver) >= LEAVE_DRAINING,
             .now_ms = clock_monotonic_ms(),
         };
+        const int64_t checked_ms = c->keepalived_since_ms + HEALTH_FIRST_CHECKS_MS;
+        const bool before = c->announce_set.starting;
         int64_t next_ms;
         int changed = routes_update(&c->routes, &input, &next_ms);
 
+        c->announce_set.starting = is_checking(c, input.now_ms);
+        if (c->announce_set.starting && (next_ms < 0 || next_ms > checked_ms))
+                next_ms = checked_ms;
         ev_timer_stop(c->loop, &c->routes_again);
         if (next_ms >= 0) {
                 ev_timer_set(&c->routes_again, (double)(next_ms - input.now_ms) / 1000, 0.0);
                 ev_timer_start(c->loop, &c->routes_again);
         }
-        if (changed > 0)
+        if (changed > 0 || c->announce_set.starting != before)
                 publish_routes(c);
 }
 
@@ -293,7 +305,7 @@ static void on_observed(void *userdata, struct observed *out)
             .announce_server = c->announce_server,
             .routes = &c->routes,
             .announce_set = &c->announce_set,
-            .keepalived_age_ms = clock_monotonic_ms() - c->keepalived_since_ms,
+            .checking = is_checking(c, clock_monotonic_ms()),
             .ipvs_counts = &c->ipvs_counts,
             .reconcile = planner_durations(c->planner),
             .leaving = leaver_phase(c->leaver),

@@ -9,7 +9,7 @@ void announce_set_clear(struct announce_set *set)
 {
         prefix_list_clear(&set->routes);
         prefix_list_clear(&set->pools);
-        set->graceful_shutdown = false;
+        set->graceful_shutdown = set->starting = false;
 }
 
 void announce_report_clear(struct announce_report *report)
@@ -36,8 +36,8 @@ int announce_set_encode(const struct announce_set *set, struct strbuf *out)
 
         if (strbuf_puts(&line, "{") < 0 || append_prefixes(&line, "routes", &set->routes) < 0 ||
             strbuf_puts(&line, ",") < 0 || append_prefixes(&line, "pools", &set->pools) < 0 ||
-            strbuf_printf(&line, ",\"graceful_shutdown\":%s}\n", set->graceful_shutdown ? "true" : "false") <
-                0)
+            strbuf_printf(&line, ",\"graceful_shutdown\":%s,\"starting\":%s}\n",
+                          set->graceful_shutdown ? "true" : "false", set->starting ? "true" : "false") < 0)
                 return -ENOMEM;
         return strbuf_append(out, line.text, line.length);
 }
@@ -127,6 +127,8 @@ int announce_set_decode(const char *line, size_t length, struct announce_set *ou
         if (r < 0)
                 return r;
         r = decode_flag(object, "graceful_shutdown", &set.graceful_shutdown, error);
+        if (r == 0 && json_object_get(object, "starting"))
+                r = decode_flag(object, "starting", &set.starting, error);
         if (r < 0)
                 return r;
 

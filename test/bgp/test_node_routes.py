@@ -92,10 +92,10 @@ class Pod:
         os.set_blocking(self.announcer.stdout.fileno(), False)
         return (self.announcer.stdout.read() or b"").decode()
 
-    def say(self, routes=True, graceful_shutdown=False, pools=None, families=".:"):
+    def say(self, routes=True, graceful_shutdown=False, pools=None, families=".:", **more):
         pools = POOLS[self.fleet] if pools is None else pools
         routes = [first_vip(pool) for pool in pools if routes and ("." if "." in pool else ":") in families]
-        message = {"routes": sorted(routes), "pools": sorted(pools), "graceful_shutdown": graceful_shutdown}
+        message = {"routes": sorted(routes), "pools": sorted(pools), "graceful_shutdown": graceful_shutdown, **more}
         self.message = json.dumps(message).encode() + b"\n"
         self.test.speak(self)
 
@@ -372,6 +372,36 @@ def without_next_hop(one, two, three, other):
     three.next_hops = [NODE, NODE6]
     three.serve()
     three.start()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def first_checks(one, two, three, other):
+    """A pod whose first checks are not over may not serve all VIPs yet that the others do."""
+    three.leave()
+    three.say(starting=True)
+    three.start()
+    expect(leads_to(one, two, other), "two pods")
+    time.sleep(0.5)
+    expect_steadily(leads_to(one, two, other), "a pod whose first checks are not over")
+    two.idle()
+    one.drain()
+    expect(leads_to(three, other) | {pool: {one.address6 if ":" in pool else one.address: 1,
+                                            three.address6 if ":" in pool else three.address: 255} for pool in POOLS["a"]},
+           "but no other serves")
+    one.serve()
+    expect(leads_to(one, three, other), "one does")
+    three.serve()
+    two.serve()
+    expect(leads_to(one, two, three, other), "its first checks are over")
+
+
+def one_family_only(one, two, three, other):
+    """A pool in which a pod serves nothing is none of its."""
+    three.say(families=".")
+    wanted = leads_to(one, two, three, other)
+    del wanted[POOLS["a"][1]][three.address6]
+    expect(wanted, "a pod without IPv6 VIPs")
+    three.serve()
     expect(leads_to(one, two, three, other), "all again")
 
 
@@ -653,7 +683,8 @@ def test(pods):
     threading.Thread(target=pods.be_coracles, daemon=True).start()
     fleet = [pods.pod(11), pods.pod(12), pods.pod(13)]
     other = pods.pod(14, "b")
-    for act in (come_and_go, without_next_hop, untrusted_pools, lock_held, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
+    for act in (come_and_go, without_next_hop, one_family_only, first_checks, untrusted_pools, lock_held, crash,
+                come_after_the_dead, flows_stay, link_lost, own_link_lost):
         act(*fleet, other)
     random_steps([*fleet, other])
     for pod in (*fleet, other):

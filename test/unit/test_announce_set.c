@@ -21,7 +21,8 @@ static int decode(const char *line, struct announce_set *set, struct error *erro
 
 static void set_survives_a_round_trip(void **state)
 {
-        _cleanup_announce_set_ struct announce_set set = {.graceful_shutdown = true}, back = {0};
+        _cleanup_announce_set_ struct announce_set set = {.graceful_shutdown = true, .starting = true},
+                                                   back = {0};
         _cleanup_strbuf_ struct strbuf line = {0};
         struct error error;
 
@@ -30,12 +31,14 @@ static void set_survives_a_round_trip(void **state)
         add(&set.routes, "10.1.1.1/32");
         add(&set.pools, "10.1.1.0/24");
         assert_int_equal(announce_set_encode(&set, &line), 0);
-        assert_string_equal(line.text, "{\"routes\":[\"10.1.1.1/32\",\"fd00:1:1::1/128\"],"
-                                       "\"pools\":[\"10.1.1.0/24\"],\"graceful_shutdown\":true}\n");
+        assert_string_equal(line.text,
+                            "{\"routes\":[\"10.1.1.1/32\",\"fd00:1:1::1/128\"],"
+                            "\"pools\":[\"10.1.1.0/24\"],\"graceful_shutdown\":true,\"starting\":true}\n");
         assert_int_equal(announce_set_decode(line.text, line.length - 1, &back, &error), 0);
         assert_true(prefix_list_equal(&set.routes, &back.routes));
         assert_true(prefix_list_equal(&set.pools, &back.pools));
         assert_true(back.graceful_shutdown);
+        assert_true(back.starting);
 }
 
 static void empty_set_survives_a_round_trip(void **state)
@@ -59,10 +62,11 @@ static void unsorted_and_doubled_prefixes_come_out_in_order(void **state)
 
         (void)state;
         assert_int_equal(decode("{\"routes\":[\"10.1.1.2/32\",\"10.1.1.1/32\",\"10.1.1.2/32\"],\"pools\":[],"
-                                "\"graceful_shutdown\":false,\"since\":\"a later version\"}",
+                                "\"graceful_shutdown\":false,\"since\":\"another version\"}",
                                 &set, &error),
                          0);
         assert_int_equal(set.routes.count, 2);
+        assert_false(set.starting);
         assert_string_equal(prefix_format(&set.routes.prefixes[0], text), "10.1.1.1/32");
         assert_true(prefix_list_contains(&set.routes, &set.routes.prefixes[1]));
 }
@@ -82,6 +86,7 @@ static void foreign_bytes_are_refused_and_leave_the_set_alone(void **state)
             "{\"routes\":[\"10.1.1.1/24\"],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[\"10.1.1.1/32 next-hop 6.6.6.6\"],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":0}",
+            "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false,\"starting\":null}",
             "{\"routes\":[],\"routes\":[],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false} x",
         };

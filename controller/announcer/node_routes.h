@@ -1,10 +1,5 @@
 /* The way from the node into the LB pods on it: one multipath route per pool in the node's network namespace,
- * over all pods of the fleet that serve. node_table.h says what it is made of.
- *
- * A pod that announces something in a pool serves it, and has an equal share. One that leaves keeps the flows
- * it has, and gets as few new ones as possible while others serve. One that serves nothing in it leaves the
- * traffic to others; if there are none, what is in the route stays. One whose first health checks are not
- * over, and which therefore may not serve all that others do, does not come into a route while others serve.
+ * over all pods of the fleet that serve. node_table.h says what it is made of, node_share.h who gets what.
  *
  * Nobody coordinates the announcers of a node: each one puts its own pod into the route, takes it out, and
  * removes what a dead pod has left, of whichever fleet (node_pods.h); each holds its pod's lease from the
@@ -19,10 +14,7 @@
  */
 #pragma once
 
-#include "announcer/node_table.h"
-
-/* Not in the routes yet: there are others in them that may be dead. */
-#define NODE_ROUTES_WAITING 1
+#include "announcer/node_share.h"
 
 struct node_routes;
 
@@ -34,7 +26,7 @@ int node_routes_new(const char *netns_path, const struct addr *gateway4, const s
 
 /* Makes this pod's part in the namespace as it should be: in the routes of the set's pools, and in no others
  * of ours. If coracle is silent, only the set's pools count. Costs three small dumps if all is as it should
- * be. Time is monotonic. Returns 0 once that is so; NODE_ROUTES_WAITING, for NODE_PODS_GRACE_MS at most if
+ * be. Time is monotonic. Returns 0 once that is so; NODE_SHARE_WAITING, for NODE_PODS_GRACE_MS at most if
  * asked often enough; or a negative errno with *error set, -EBUSY if a change is needed and somebody else has
  * the lock. The rest is then done all the same. */
 int node_routes_set(struct node_routes *routes, const struct announce_set *set, bool silent, int64_t now_ms,

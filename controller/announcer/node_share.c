@@ -72,6 +72,13 @@ static bool has_missing(const struct share *share, const struct node_group *grou
         return false;
 }
 
+static struct node_group *group_of(const struct share *share, const struct prefix *prefix)
+{
+        const struct node_route *route = node_table_find_route(share->table, prefix);
+
+        return route ? node_table_find_group(share->table, route->group) : NULL;
+}
+
 /* The last one takes the group with it, and with that the route. */
 static int leave_group(const struct share *share, struct node_group *group, struct node_member *member)
 {
@@ -94,8 +101,7 @@ static int set_pool(const struct share *share, const struct prefix *pool)
 {
         const enum role role = role_in(share->want, pool);
         const uint8_t weight = role == ROLE_SERVING ? WEIGHT_SERVING : WEIGHT_DRAINING;
-        struct node_route *route = node_table_find_route(share->table, pool);
-        struct node_group *group = route ? node_table_find_group(share->table, route->group) : NULL;
+        struct node_group *group = group_of(share, pool);
         struct node_member *member = group ? find_member(group, share->own) : NULL;
 
         if (!member && role != ROLE_SERVING)
@@ -120,21 +126,96 @@ static int set_pool(const struct share *share, const struct prefix *pool)
         return node_table_put_group(share->table, group);
 }
 
-/* Out of the routes that this pod is in and should not be. */
-static int leave_others(const struct share *share)
+/* The pool of ours that the prefix is a part of, or NULL. */
+static const struct prefix *pool_around(const struct share *share, const struct prefix *prefix)
+{
+        const struct prefix_list *pools = &share->want->set->pools;
+
+        for (size_t i = 0; i < pools->count; i++)
+                if (pools->prefixes[i].length < prefix->length &&
+                    prefix_contains(&pools->prefixes[i], &prefix->addr))
+                        return &pools->prefixes[i];
+        return NULL;
+}
+
+/* A narrow route that is there. */
+static int set_narrow(const struct share *share, const struct prefix *prefix, struct node_group *group)
+{
+        const struct announce_set *set = share->want->set;
+        const struct node_group *around = group_of(share, pool_around(share, prefix));
+        struct node_member *member = find_member(group, share->own);
+        int r;
+
+        if (around && around->count == 1 && group->count == 1 &&
+            around->members[0].hop == group->members[0].hop)
+                return node_table_remove(share->table, group->id);
+        if (member && !share->want->silent && !set->graceful_shutdown &&
+            !prefix_list_contains(&set->routes, prefix) && !prefix_list_contains(&set->withheld, prefix))
+                return leave_group(share, group, member);
+        r = set_pool(share, prefix);
+        return r < 0 ? r : 0; /* the dead do not keep a pod from announcing that serves all else */
+}
+
+/* One for what this pod withholds, over all others of the pool. Returns whether it was made, or a negative
+ * errno. */
+static int make_narrow(const struct share *share, const struct prefix *prefix)
+{
+        const struct prefix *pool = pool_around(share, prefix);
+        struct node_group *around = pool ? group_of(share, pool) : NULL, group;
+        const struct node_member *member = around ? find_member(around, share->own) : NULL;
+        int r;
+
+        if (!member || member->weight != WEIGHT_SERVING || node_table_find_route(share->table, prefix) ||
+            !has_other_alive(share, around, WEIGHT_DRAINING))
+                return 0;
+        group = *around;
+        group.id = 0;
+        group.count--;
+        group.members[member - around->members] = group.members[group.count];
+        r = node_table_put_group(share->table, &group);
+        if (r == 0)
+                r = node_table_add_route(share->table, prefix, group.id);
+        return r < 0 ? r : 1;
+}
+
+static int make_narrows(const struct share *share)
+{
+        const struct prefix_list *withheld = &share->want->set->withheld;
+        size_t groups = share->table->n_groups;
+        int r;
+
+        for (size_t i = 0; i < withheld->count && groups < NODE_SHARE_GROUPS_MAX; i++) {
+                if (withheld->prefixes[i].addr.family != share->family)
+                        continue;
+                r = make_narrow(share, &withheld->prefixes[i]);
+                if (r < 0)
+                        return r;
+                groups += (size_t)r;
+        }
+        return 0;
+}
+
+/* In the narrow routes as wanted, and out of those that this pod should not be in. */
+static int set_others(const struct share *share)
 {
         const struct node_table *table = share->table;
+        const struct announce_set *set = share->want->set;
         int r = 0;
 
         for (size_t i = 0; i < table->n_routes && r == 0; i++) {
+                const struct prefix *prefix = &table->routes[i].pool;
                 struct node_group *group = node_table_find_group(table, table->routes[i].group);
                 struct node_member *member = group ? find_member(group, share->own) : NULL;
 
-                if (member && table->routes[i].pool.addr.family == share->family &&
-                    !prefix_list_contains(&share->want->set->pools, &table->routes[i].pool))
+                if (!group || prefix->addr.family != share->family ||
+                    prefix_list_contains(&set->pools, prefix))
+                        continue;
+                if (pool_around(share, prefix))
+                        r = set_narrow(share, prefix, group);
+                else if (member)
                         r = leave_group(share, group, member);
         }
-        return r;
+        return r == 0 && !share->want->silent ? make_narrows(share) : r;
 }
 
 static int set_pools(const struct share *share, struct error *error)
@@ -155,7 +236,10 @@ static int set_pools(const struct share *share, struct error *error)
                 }
                 waiting |= r == NODE_SHARE_WAITING;
         }
-        r = leave_others(share);
+        r = set_others(share);
+        if (r < 0)
+                (void)error_set(error, "node routes", "cannot change those of other prefixes: %s",
+                                strerror(-r));
         return r == 0 && waiting ? NODE_SHARE_WAITING : r;
 }
 

@@ -4,10 +4,19 @@
  * it has, and gets as few new ones as possible while others serve. One that serves nothing in it leaves the
  * traffic to others; if there are none, what is in the route stays. One whose first health checks are not
  * over, and which therefore may not serve all that others do, does not come into a route while others serve.
+ *
+ * A VIP that a pod withholds while it serves others of its pool gets a route of its own, past that pod: a
+ * narrow one. It stays when the pod serves the VIP again, for its flows must not move, until only one pod is
+ * left on the node, or nobody knows of the VIP any more. There are NODE_SHARE_GROUPS_MAX at most on a node;
+ * beyond, flows of a VIP go to pods that withhold it.
  */
 #pragma once
 
 #include "announcer/node_pods.h"
+
+enum {
+        NODE_SHARE_GROUPS_MAX = 64, /* pools included; each takes some 100 kB of the kernel's memory */
+};
 
 /* What is wanted of this pod. */
 struct node_want {

@@ -102,8 +102,9 @@ static void publish_routes(struct controller *c)
         _cleanup_(prefix_list_clear) struct prefix_list before = c->announce_set.routes;
 
         c->announce_set.routes = (struct prefix_list){0};
+        c->announce_set.withheld.count = 0;
         c->announce_set.graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING;
-        if (routes_collect(&c->routes, &c->config->bgp, &c->announce_set.routes) < 0 ||
+        if (routes_collect(&c->routes, &c->config->bgp, &c->announce_set) < 0 ||
             announce_server_set(c->announce_server, &c->announce_set) < 0) {
                 log_error("routes", "out of memory; what is announced stays as it is");
                 return;

@@ -9,6 +9,7 @@ void announce_set_clear(struct announce_set *set)
 {
         prefix_list_clear(&set->routes);
         prefix_list_clear(&set->pools);
+        prefix_list_clear(&set->withheld);
         set->graceful_shutdown = set->starting = false;
 }
 
@@ -36,8 +37,9 @@ int announce_set_encode(const struct announce_set *set, struct strbuf *out)
 
         if (strbuf_puts(&line, "{") < 0 || append_prefixes(&line, "routes", &set->routes) < 0 ||
             strbuf_puts(&line, ",") < 0 || append_prefixes(&line, "pools", &set->pools) < 0 ||
-            strbuf_printf(&line, ",\"graceful_shutdown\":%s,\"starting\":%s}\n",
-                          set->graceful_shutdown ? "true" : "false", set->starting ? "true" : "false") < 0)
+            strbuf_printf(&line, ",\"graceful_shutdown\":%s,\"starting\":%s,",
+                          set->graceful_shutdown ? "true" : "false", set->starting ? "true" : "false") < 0 ||
+            append_prefixes(&line, "withheld", &set->withheld) < 0 || strbuf_puts(&line, "}\n") < 0)
                 return -ENOMEM;
         return strbuf_append(out, line.text, line.length);
 }
@@ -129,6 +131,8 @@ int announce_set_decode(const char *line, size_t length, struct announce_set *ou
         r = decode_flag(object, "graceful_shutdown", &set.graceful_shutdown, error);
         if (r == 0 && json_object_get(object, "starting"))
                 r = decode_flag(object, "starting", &set.starting, error);
+        if (r == 0 && json_object_get(object, "withheld"))
+                r = decode_prefixes(object, "withheld", &set.withheld, error);
         if (r < 0)
                 return r;
 

@@ -4,7 +4,7 @@
  * the whole truth, so that a lost, repeated or reordered message does no harm:
  *
  *   coracle → announcer   {"routes":["10.1.1.1/32","fd00:1:1::1/128"],"pools":["10.1.1.0/24"],
- *                          "graceful_shutdown":false,"starting":false}
+ *                          "graceful_shutdown":false,"starting":false,"withheld":["10.1.1.2/32"]}
  *   announcer → coracle   {"announced":["10.1.1.1/32"],"graceful_shutdown":false,"neighbors_up":1,
  *                          "neighbors":2}
  *
@@ -51,8 +51,9 @@ static inline void prefix_list_clear_p(struct prefix_list *list)
 struct announce_set {
         struct prefix_list routes;
         struct prefix_list pools;
-        bool graceful_shutdown; /* announce with the community of RFC 8326 */
-        bool starting;          /* the first health checks are under way: there may soon be more routes */
+        struct prefix_list withheld; /* what could be in routes, and is not to be announced now */
+        bool graceful_shutdown;      /* announce with the community of RFC 8326 */
+        bool starting; /* the first health checks are under way: there may soon be more routes */
 };
 
 void announce_set_clear(struct announce_set *set);
@@ -66,9 +67,9 @@ static inline void announce_set_clear_p(struct announce_set *set)
 int announce_set_encode(const struct announce_set *set, struct strbuf *out);
 
 /* Decodes one line (without the newline). Members that are not known are ignored, so that either side may be
- * the newer one; those above must be right, and all but "starting" (false) must be there. Returns 0 and *out
- * (its old contents are freed; to be cleared by the caller); or -EINVAL/-ENOMEM with *error set and *out
- * untouched. */
+ * the newer one; those above must be right, and all but "starting" (false) and "withheld" (none) must be
+ * there. Returns 0 and *out (its old contents are freed; to be cleared by the caller); or -EINVAL/-ENOMEM
+ * with *error set and *out untouched. */
 int announce_set_decode(const char *line, size_t length, struct announce_set *out, struct error *error);
 
 /* Appends exabgp API lines (https://github.com/Exa-Networks/exabgp/wiki, "announce route …",

@@ -20,7 +20,7 @@ import sandbox
 from sandbox import NODE, NODE6, Failed, node, run, wait_for
 
 POOLS = {"a": ("10.1.1.0/24", "fd00:1:1::/112"), "b": ("10.2.2.0/24",)}
-VIP = "10.1.1.1"
+VIP, VIP2 = "10.1.1.1", "10.1.1.2"
 GRACE_S = 0.5    # NODE_PODS_GRACE_MS
 DEAD_S = 3.0     # the grace, a look every quarter of a second, and a machine that is busy
 LOST_S = 2.5     # a second without a datagram
@@ -92,10 +92,10 @@ class Pod:
         os.set_blocking(self.announcer.stdout.fileno(), False)
         return (self.announcer.stdout.read() or b"").decode()
 
-    def say(self, routes=True, graceful_shutdown=False, pools=None, families=".:", **more):
+    def say(self, routes=True, graceful_shutdown=False, pools=None, families=".:", vips=(), **more):
         pools = POOLS[self.fleet] if pools is None else pools
         routes = [first_vip(pool) for pool in pools if routes and ("." if "." in pool else ":") in families]
-        message = {"routes": sorted(routes), "pools": sorted(pools), "graceful_shutdown": graceful_shutdown, **more}
+        message = {"routes": sorted((*routes, *vips)), "pools": sorted(pools), "graceful_shutdown": graceful_shutdown, **more}
         self.message = json.dumps(message).encode() + b"\n"
         self.test.speak(self)
 
@@ -104,6 +104,10 @@ class Pod:
 
     def drain(self):
         self.tell("draining", routes=False, graceful_shutdown=True)
+
+    def withhold(self):
+        """Serves, but not this one."""
+        self.tell("serving", withheld=[f"{VIP2}/32"])
 
     def idle(self):
         self.tell("idle", routes=False)
@@ -405,6 +409,47 @@ def one_family_only(one, two, three, other):
     expect(leads_to(one, two, three, other), "all again")
 
 
+def withheld(one, two, three, other):
+    """A VIP that a pod withholds while it serves others gets a route of its own, past that pod."""
+    def leads(*pods):
+        return leads_to(one, two, three, other) | {VIP2: {pod.address: 255 if len(pods) > 1 else None for pod in pods}}
+
+    fleet = (one, two, three)
+    for pod in fleet:
+        pod.say(vips=[f"{VIP2}/32"])
+    time.sleep(0.5)
+    expect_steadily(leads_to(one, two, three, other), "all serve all VIPs", 0.5)
+    three.withhold()
+    expect(leads(one, two), "one withholds a VIP: this has a route past it")
+    time.sleep(0.5)
+    expect_steadily(leads(one, two), "and nothing changes")
+    two.withhold()
+    expect(leads(one), "another one")
+    one.withhold()
+    expect_steadily(leads(one), "all of them: nobody announces it")
+    three.say(vips=[f"{VIP2}/32"])
+    expect(leads(three), "one of them serves it again")
+    for pod in (one, two):
+        pod.say(vips=[f"{VIP2}/32"])
+    expect(leads(*fleet), "all of them: the flows stay where they are")
+    two.drain()
+    expect({**leads(*fleet), **{pool: {**gateways, two.address6 if ":" in pool else two.address: 1}
+                                for pool, gateways in leads(*fleet).items() if pool in (VIP2, *POOLS["a"])}}, "one leaves")
+    two.leave()
+    expect(leads_to(one, three, other) | {VIP2: {one.address: 255, three.address: 255}}, "and has left")
+    three.destroy()
+    expect(leads_to(one, other), "one pod remains: its route to all of the pool will do", DEAD_S)
+    two.start()
+    two.withhold()
+    expect(leads_to(one, two, other) | {VIP2: {one.address: None}}, "a pod comes that withholds the VIP")
+    one.serve()
+    two.serve()
+    expect(leads_to(one, two, other), "its Service is deleted")
+    three.start()
+    three.serve()
+    expect(leads_to(one, two, three, other), "all again")
+
+
 def untrusted_pools(one, *_):
     """What somebody else than root can write says nothing of what may be done with the node's routes."""
     def refused(path, where):
@@ -443,7 +488,7 @@ def lock_held(one, two, three, other):
         three.destroy()
         expect_steadily(leads_to(one, two, three, other), "a pod has died, and somebody holds the lock", 2.5)
     said = [pod.commands() for pod in (one, two)]
-    if any(said):
+    if any("withdraw" in commands for commands in said):
         raise Failed(f"the others said: {said}")
     expect(leads_to(one, two, other), "the lock is free: what the dead pod has left is removed")
     with hold():
@@ -459,7 +504,7 @@ def lock_held(one, two, three, other):
     with hold():
         two.serve()
         time.sleep(1)
-        if two.commands():
+        if "announce" in two.commands():
             raise Failed("a pod announced before it was in the node's route")
     three.start()
     expect(leads_to(one, two, three, other), "all again")
@@ -642,7 +687,7 @@ def random_steps(pods):
     for _ in range(STEPS):
         pod = chance.choice(pods)
         if pod.announcer:
-            chance.choice((pod.leave, pod.serve, pod.serve, pod.drain, pod.idle, lambda: kill_announcer(pod),
+            chance.choice((pod.leave, pod.serve, pod.serve, pod.withhold, pod.drain, pod.idle, lambda: kill_announcer(pod),
                            pod.lose_exabgp, pod.destroy))()
         elif pod.holder and chance.random() < 0.2:
             pod.destroy()
@@ -683,7 +728,7 @@ def test(pods):
     threading.Thread(target=pods.be_coracles, daemon=True).start()
     fleet = [pods.pod(11), pods.pod(12), pods.pod(13)]
     other = pods.pod(14, "b")
-    for act in (come_and_go, without_next_hop, one_family_only, first_checks, untrusted_pools, lock_held, crash,
+    for act in (come_and_go, without_next_hop, one_family_only, first_checks, withheld, untrusted_pools, lock_held, crash,
                 come_after_the_dead, flows_stay, link_lost, own_link_lost):
         act(*fleet, other)
     random_steps([*fleet, other])

@@ -14,7 +14,8 @@ static void try_set(const char *line, size_t length)
         FUZZ_ASSERT(announce_set_encode(&set, &text) == 0);
         FUZZ_ASSERT(announce_set_decode(text.text, text.length - 1, &again, &error) == 0);
         FUZZ_ASSERT(prefix_list_equal(&set.routes, &again.routes) &&
-                    prefix_list_equal(&set.pools, &again.pools));
+                    prefix_list_equal(&set.pools, &again.pools) &&
+                    prefix_list_equal(&set.withheld, &again.withheld));
         FUZZ_ASSERT(set.graceful_shutdown == again.graceful_shutdown && set.starting == again.starting);
         FUZZ_ASSERT(announce_set_diff(&set, &again, NULL, NULL, &lines) == 0 && !lines.length);
 }

@@ -30,15 +30,18 @@ static void set_survives_a_round_trip(void **state)
         add(&set.routes, "fd00:1:1::1/128");
         add(&set.routes, "10.1.1.1/32");
         add(&set.pools, "10.1.1.0/24");
+        add(&set.withheld, "10.1.1.2/32");
         assert_int_equal(announce_set_encode(&set, &line), 0);
         assert_string_equal(line.text,
                             "{\"routes\":[\"10.1.1.1/32\",\"fd00:1:1::1/128\"],"
-                            "\"pools\":[\"10.1.1.0/24\"],\"graceful_shutdown\":true,\"starting\":true}\n");
+                            "\"pools\":[\"10.1.1.0/24\"],\"graceful_shutdown\":true,\"starting\":true,"
+                            "\"withheld\":[\"10.1.1.2/32\"]}\n");
         assert_int_equal(announce_set_decode(line.text, line.length - 1, &back, &error), 0);
         assert_true(prefix_list_equal(&set.routes, &back.routes));
         assert_true(prefix_list_equal(&set.pools, &back.pools));
         assert_true(back.graceful_shutdown);
         assert_true(back.starting);
+        assert_true(prefix_list_equal(&set.withheld, &back.withheld));
 }
 
 static void empty_set_survives_a_round_trip(void **state)
@@ -87,6 +90,7 @@ static void foreign_bytes_are_refused_and_leave_the_set_alone(void **state)
             "{\"routes\":[\"10.1.1.1/32 next-hop 6.6.6.6\"],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":0}",
             "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false,\"starting\":null}",
+            "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false,\"withheld\":[\"x\"]}",
             "{\"routes\":[],\"routes\":[],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false} x",
         };

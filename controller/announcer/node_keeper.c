@@ -46,15 +46,6 @@ int node_keeper_new(const struct options *options, struct node_keeper **out, str
         return 0;
 }
 
-static bool is_inside(const struct prefix_list *pools, const struct prefix *prefix)
-{
-        for (size_t i = 0; i < pools->count; i++)
-                if (prefix->length >= pools->prefixes[i].length &&
-                    prefix_contains(&pools->prefixes[i], &prefix->addr))
-                        return true;
-        return false;
-}
-
 void node_keeper_clip(struct node_keeper *keeper, struct announce_set *set, int64_t now_ms)
 {
         const size_t pools = set->pools.count, routes = set->routes.count;
@@ -66,7 +57,7 @@ void node_keeper_clip(struct node_keeper *keeper, struct announce_set *set, int6
                 if (prefix_list_contains(&keeper->allowed, &set->pools.prefixes[i]))
                         set->pools.prefixes[set->pools.count++] = set->pools.prefixes[i];
         for (size_t i = 0; i < routes; i++)
-                if (is_inside(&set->pools, &set->routes.prefixes[i]))
+                if (prefix_list_around(&set->pools, &set->routes.prefixes[i]))
                         set->routes.prefixes[set->routes.count++] = set->routes.prefixes[i];
         if ((set->pools.count < pools || set->routes.count < routes) &&
             log_rate_allow(&keeper->foreign_log, now_ms, LOG_PERIOD_MS))

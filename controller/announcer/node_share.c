@@ -126,23 +126,11 @@ static int set_pool(const struct share *share, const struct prefix *pool)
         return node_table_put_group(share->table, group);
 }
 
-/* The pool of ours that the prefix is a part of, or NULL. */
-static const struct prefix *pool_around(const struct share *share, const struct prefix *prefix)
-{
-        const struct prefix_list *pools = &share->want->set->pools;
-
-        for (size_t i = 0; i < pools->count; i++)
-                if (pools->prefixes[i].length < prefix->length &&
-                    prefix_contains(&pools->prefixes[i], &prefix->addr))
-                        return &pools->prefixes[i];
-        return NULL;
-}
-
 /* A narrow route that is there. */
 static int set_narrow(const struct share *share, const struct prefix *prefix, struct node_group *group)
 {
         const struct announce_set *set = share->want->set;
-        const struct node_group *around = group_of(share, pool_around(share, prefix));
+        const struct node_group *around = group_of(share, prefix_list_around(&set->pools, prefix));
         struct node_member *member = find_member(group, share->own);
         int r;
 
@@ -160,7 +148,7 @@ static int set_narrow(const struct share *share, const struct prefix *prefix, st
  * errno. */
 static int make_narrow(const struct share *share, const struct prefix *prefix)
 {
-        const struct prefix *pool = pool_around(share, prefix);
+        const struct prefix *pool = prefix_list_around(&share->want->set->pools, prefix);
         struct node_group *around = pool ? group_of(share, pool) : NULL, group;
         const struct node_member *member = around ? find_member(around, share->own) : NULL;
         int r;
@@ -210,7 +198,7 @@ static int set_others(const struct share *share)
                 if (!group || prefix->addr.family != share->family ||
                     prefix_list_contains(&set->pools, prefix))
                         continue;
-                if (pool_around(share, prefix))
+                if (prefix_list_around(&set->pools, prefix))
                         r = set_narrow(share, prefix, group);
                 else if (member)
                         r = leave_group(share, group, member);

@@ -36,6 +36,8 @@ struct prefix_list {
 int prefix_list_append(struct prefix_list *list, const struct prefix *prefix); /* 0 or -ENOMEM; unsorted */
 void prefix_list_sort(struct prefix_list *list);
 bool prefix_list_contains(const struct prefix_list *list, const struct prefix *prefix); /* of a sorted one */
+/* The first of a list that the prefix is all inside of, or NULL. Borrowed. */
+const struct prefix *prefix_list_around(const struct prefix_list *list, const struct prefix *prefix);
 bool prefix_list_equal(const struct prefix_list *a, const struct prefix_list *b);
 void prefix_list_clear(struct prefix_list *list);
 

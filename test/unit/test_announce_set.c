@@ -74,6 +74,30 @@ static void unsorted_and_doubled_prefixes_come_out_in_order(void **state)
         assert_true(prefix_list_contains(&set.routes, &set.routes.prefixes[1]));
 }
 
+static void prefix_is_found_inside_the_first_that_holds_all_of_it(void **state)
+{
+        static const struct {
+                const char *prefix, *around;
+        } cases[] = {
+            {"10.1.1.7/32", "10.1.1.0/24"}, {"10.1.1.0/24", "10.1.1.0/24"},       {"10.1.0.0/16", NULL},
+            {"10.1.2.0/32", NULL},          {"fd00:1:1::/120", "fd00:1:1::/112"}, {"fd00:1:1::/64", NULL}};
+        _cleanup_prefix_list_ struct prefix_list pools = {0};
+        char text[PREFIX_TEXT_SIZE];
+
+        (void)state;
+        add(&pools, "10.1.1.0/24");
+        add(&pools, "fd00:1:1::/112");
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                const struct prefix *around;
+                struct prefix prefix;
+
+                assert_int_equal(prefix_parse(cases[i].prefix, &prefix), 0);
+                around = prefix_list_around(&pools, &prefix);
+                assert_string_equal(around ? prefix_format(around, text) : "none",
+                                    cases[i].around ? cases[i].around : "none");
+        }
+}
+
 static void foreign_bytes_are_refused_and_leave_the_set_alone(void **state)
 {
         static const char *const lines[] = {
@@ -227,6 +251,7 @@ int main(void)
             cmocka_unit_test(set_survives_a_round_trip),
             cmocka_unit_test(empty_set_survives_a_round_trip),
             cmocka_unit_test(unsorted_and_doubled_prefixes_come_out_in_order),
+            cmocka_unit_test(prefix_is_found_inside_the_first_that_holds_all_of_it),
             cmocka_unit_test(foreign_bytes_are_refused_and_leave_the_set_alone),
             cmocka_unit_test(message_beyond_the_limit_is_refused),
             cmocka_unit_test(report_survives_a_round_trip),

@@ -68,7 +68,7 @@ def both(lab, lb1, lb4):
 def withheld(lab, lb1, lb4):
     """lb4 does not reach the server behind some VIPs, which lb1, on the same node, does."""
     vip = MORE_VIPS[0]
-    drop = ("OUTPUT", "-d", fig6.web_pod("web3").address, "-j", "DROP")
+    drop = ("OUTPUT", "-d", fig6.web_pod("web4").address, "-j", "DROP")
 
     def gateways():
         return observe.routes(lb1.node).get(f"{vip}/32")
@@ -91,11 +91,12 @@ def withheld(lab, lb1, lb4):
 
 
 def more_vips(lab):
-    """Of one server each: the first check of each decides."""
+    """Of one server each: the first check of each decides. It serves no other VIP's requests that are counted: by its
+    replies, IPVS cannot tell two connections that a client makes from one port to two VIPs."""
     def hops():
         return [lab.next_hops(f"{vip}/32") for vip in MORE_VIPS]
 
-    web = fig6.web_pod("web3")
+    web = fig6.add_web("web4")
     lab.wait(lambda: not any(hops()), 15, "the VIPs of an earlier run are gone")
     for vip in MORE_VIPS:
         service = Service(f"more-{vip.rpartition('.')[2]}", vip)

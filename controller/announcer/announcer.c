@@ -1,8 +1,7 @@
 #include "announcer/announcer.h"
 
 #include "announcer/link.h"
-#include "announcer/node_routes.h"
-#include "announcer/privileges.h"
+#include "announcer/node_keeper.h"
 #include "base/clock.h"
 #include "base/lines.h"
 #include "base/log.h"
@@ -19,14 +18,13 @@ enum {
         REPLY_MAX = 65536,       /* bytes of a line from exabgp */
         NODE_ROUTES_MS = 250,    /* how often they are looked at */
         LEAVE_TIMEOUT_MS = 1000, /* exabgp may not read any more */
-        LOG_PERIOD_MS = 10000,
 };
 
 struct announcer {
         struct ev_loop *loop;
         struct speaker *speaker;
         struct link *link;
-        struct node_routes *node_routes; /* NULL: not ours to keep */
+        struct node_keeper *node;
         struct lines replies;
         ev_io exabgp_readable, exabgp_writable;
         ev_timer deadline, node_timer, leave_timer;
@@ -34,7 +32,6 @@ struct announcer {
         ev_prepare settle;
         bool silent;
         uint64_t failures;
-        struct log_rate node_log;
         int result; /* negative errno: what ended the loop */
         struct error *error;
 };
@@ -171,39 +168,22 @@ static void on_exabgp_readable(struct ev_loop *loop, ev_io *watcher, int events)
         }
 }
 
-/* What the pod may do for the node, as coracle says; a coracle that is silent says nothing. */
-static enum node_routes_role node_role(const struct announce_set *set, bool silent)
-{
-        if (silent)
-                return NODE_ROUTES_IDLE;
-        if (set->graceful_shutdown)
-                return NODE_ROUTES_DRAINING;
-        return set->routes.count ? NODE_ROUTES_SERVING : NODE_ROUTES_IDLE;
-}
-
 /* A pool without its node route must not attract traffic to the node. */
 static void keep_node_routes(struct announcer *announcer, const struct announce_set *set, bool silent)
 {
-        struct error error = {0};
-        int64_t now = clock_monotonic_ms();
-        int r;
+        const int64_t now = clock_monotonic_ms();
 
-        if (!announcer->node_routes)
-                return;
-        r = node_routes_set(announcer->node_routes, &set->pools, node_role(set, silent), now, &error);
-        if (r < 0 && log_rate_allow(&announcer->node_log, now, LOG_PERIOD_MS))
-                log_error(MODULE, "node routes are incomplete: nothing is announced",
-                          LOG_ERROR_FIELDS(&error));
-        if (r == 0)
-                announcer->node_log = (struct log_rate){0};
-        check(announcer, speaker_permit(announcer->speaker, r == 0, now));
+        check(announcer,
+              speaker_permit(announcer->speaker, node_keeper_keep(announcer->node, set, silent, now), now));
 }
 
 static void on_set(void *userdata, struct announce_set *set)
 {
         struct announcer *announcer = userdata;
 
-        keep_node_routes(announcer, set, false);
+        speaker_clip(announcer->speaker, set);
+        node_keeper_clip(announcer->node, set, clock_monotonic_ms());
+        keep_node_routes(announcer, set, false); /* the way into the pod is there before it draws traffic */
         check(announcer, speaker_hear(announcer->speaker, set, clock_monotonic_ms()));
 }
 
@@ -279,7 +259,7 @@ static void start_watchers(struct announcer *announcer)
         ev_prepare_init(&announcer->settle, on_settle);
 
         ev_io_start(loop, &announcer->exabgp_readable);
-        if (announcer->node_routes)
+        if (announcer->node)
                 ev_timer_start(loop, &announcer->node_timer);
         ev_signal_start(loop, &announcer->sigterm);
         ev_signal_start(loop, &announcer->sigint);
@@ -310,8 +290,6 @@ static struct addr usable_next_hop(const struct options *options, int family)
 static int open_parts(struct announcer *announcer, const struct options *options, struct error *error)
 {
         const struct link_listener listener = {announcer, on_set, on_lost};
-        const struct addr gateway4 = addr_list_first(&options->pod_addresses, AF_INET);
-        const struct addr gateway6 = addr_list_first(&options->pod_addresses, AF_INET6);
         const struct speaker_config config = {
             .next_hop4 = usable_next_hop(options, AF_INET),
             .next_hop6 = usable_next_hop(options, AF_INET6),
@@ -322,13 +300,9 @@ static int open_parts(struct announcer *announcer, const struct options *options
 
         if (make_non_blocking(STDIN_FILENO) < 0 || make_non_blocking(STDOUT_FILENO) < 0)
                 return error_set(error, NULL, "cannot use stdin and stdout: %s", strerror(errno));
-        if (options->node_netns) {
-                r = node_routes_new(options->node_netns, &gateway4, &gateway6, &announcer->node_routes,
-                                    error);
-                if (r < 0)
-                        return r;
-                privileges_drop();
-        }
+        r = node_keeper_new(options, &announcer->node, error);
+        if (r < 0)
+                return r;
         if (speaker_new(&config, clock_monotonic_ms(), &announcer->speaker) < 0 ||
             speaker_tick(announcer->speaker, clock_monotonic_ms()) < 0 ||
             link_new(announcer->loop, options->socket, &listener, &announcer->link) < 0)
@@ -358,17 +332,12 @@ int announcer_new(struct ev_loop *loop, const struct options *options, struct an
 
 int announcer_run(struct announcer *announcer, struct error *error)
 {
-        static const struct prefix_list none;
-        struct error node_error = {0};
-
         announcer->error = error;
         ev_run(announcer->loop, 0);
         /* Asked to leave: the pod is on its way out. If only exabgp has gone the pod may well be alive, and
          * what still arrives at the node is served as before. */
-        if (ev_is_active(&announcer->leave_timer) && announcer->node_routes &&
-            node_routes_set(announcer->node_routes, &none, NODE_ROUTES_IDLE, clock_monotonic_ms(),
-                            &node_error) < 0)
-                log_warning(MODULE, "node routes are left behind", LOG_ERROR_FIELDS(&node_error));
+        if (ev_is_active(&announcer->leave_timer))
+                node_keeper_leave(announcer->node, clock_monotonic_ms());
         return announcer->result;
 }
 
@@ -389,7 +358,7 @@ void announcer_free(struct announcer *announcer)
         ev_prepare_stop(loop, &announcer->settle);
         link_free(announcer->link);
         speaker_free(announcer->speaker);
-        node_routes_free(announcer->node_routes);
+        node_keeper_free(announcer->node);
         lines_clear(&announcer->replies);
         free(announcer);
 }

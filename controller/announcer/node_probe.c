@@ -1,14 +1,13 @@
 #include "announcer/node_probe.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
-
-enum {
-        DRAIN_MAX = 64, /* whatever else somebody sends */
-};
 
 static void set_address(struct node_probe *probe, const struct addr *addr)
 {
@@ -33,6 +32,27 @@ static int allow_early_bind(int fd, int family)
         return setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
 }
 
+/* Only datagrams that hold the cookie, and nothing else, ever come into the queue: a flood of others does not
+ * crowd it out. The filter sees the UDP header too, and numbers as they are on the wire. */
+static int admit_cookie(const struct node_probe *probe)
+{
+        enum { HEADER = sizeof(struct udphdr), COOKIE = sizeof(probe->cookie) };
+        const uint64_t cookie = be64toh(probe->cookie);
+        struct sock_filter code[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, HEADER + COOKIE, 0, 5),
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, HEADER),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(cookie >> 32), 0, 3),
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, HEADER + COOKIE / 2),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)cookie, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+            BPF_STMT(BPF_RET | BPF_K, 0),
+        };
+        const struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
+
+        return setsockopt(probe->receiver, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
 int node_probe_open(struct node_probe *probe, const struct addr *pod)
 {
         struct sockaddr *address = (struct sockaddr *)&probe->address;
@@ -41,10 +61,10 @@ int node_probe_open(struct node_probe *probe, const struct addr *pod)
                 return 0;
         set_address(probe, pod);
         probe->receiver = socket(pod->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (probe->receiver < 0 || allow_early_bind(probe->receiver, pod->family) < 0 ||
+        if (probe->receiver < 0 || getrandom(&probe->cookie, sizeof(probe->cookie), 0) < 0 ||
+            admit_cookie(probe) < 0 || allow_early_bind(probe->receiver, pod->family) < 0 ||
             bind(probe->receiver, address, probe->address_length) < 0 ||
-            getsockname(probe->receiver, address, &probe->address_length) < 0 ||
-            getrandom(&probe->cookie, sizeof(probe->cookie), 0) < 0)
+            getsockname(probe->receiver, address, &probe->address_length) < 0)
                 return -errno;
         return 0;
 }
@@ -63,13 +83,7 @@ bool node_probe_reaches(struct node_probe *probe, int64_t now_ms)
 
         if (probe->sender < 0)
                 return true;
-        for (int i = 0; i < DRAIN_MAX; i++) {
-                ssize_t n = recv(probe->receiver, &cookie, sizeof(cookie), 0);
-
-                if (n < 0)
-                        break;
-                if (n != sizeof(cookie) || cookie != probe->cookie)
-                        continue;
+        while (recv(probe->receiver, &cookie, sizeof(cookie), 0) >= 0) {
                 probe->heard = true;
                 probe->heard_ms = now_ms;
         }

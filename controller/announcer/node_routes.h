@@ -1,12 +1,11 @@
 /* The way from the node into the LB pods on it: one multipath route per pool in the node's network namespace,
- * over all pods of the fleet that serve. node_table.h says what it is made of.
+ * over all pods of the fleet that serve. node_table.h says what it is made of, node_share.h who gets what.
  *
  * Nobody coordinates the announcers of a node: each one puts its own pod into the route, takes it out, and
- * removes what a dead pod has left, of whichever fleet. A pod is dead when nobody has held its lease for
- * NODE_ROUTES_GRACE_MS (node_lease.h), long enough for exabgp to start a killed announcer again; each holds
- * its pod's from the first node_routes_set on. Changing a
- * group is reading, changing, replacing, and the kernel does not compare before it replaces: hence the lock,
- * under which everything is read anew.
+ * removes what a dead pod has left, of whichever fleet (node_pods.h); each holds its pod's lease from the
+ * first node_routes_set on. Changing a group is reading, changing, replacing, and the kernel does not compare
+ * before it replaces: hence the lock, under which everything is read anew. Who finds nothing to change does
+ * not take it.
  *
  * A pod that the node does not reach any more (node_probe.h) leaves as if it were idle.
  *
@@ -15,20 +14,7 @@
  */
 #pragma once
 
-#include "announcer/node_table.h"
-
-enum {
-        NODE_ROUTES_GRACE_MS = 500,
-};
-
-enum node_routes_role {
-        NODE_ROUTES_IDLE, /* others should have the traffic; if there are none, what is in the route stays */
-        NODE_ROUTES_SERVING,  /* an equal share */
-        NODE_ROUTES_DRAINING, /* the flows it has, and as few new ones as possible while others serve */
-};
-
-/* Not in the routes yet: there are others in them that may be dead. */
-#define NODE_ROUTES_WAITING 1
+#include "announcer/node_share.h"
 
 struct node_routes;
 
@@ -38,14 +24,15 @@ struct node_routes;
 int node_routes_new(const char *netns_path, const struct addr *gateway4, const struct addr *gateway6,
                     struct node_routes **out, struct error *error);
 
-/* Makes this pod's part in the namespace as it should be: in the routes of these (sorted) pools according to
- * its role, and in no others of ours. Costs three small dumps if all is as it should be. Time is monotonic.
- * Returns 0 once that is so; NODE_ROUTES_WAITING, for NODE_ROUTES_GRACE_MS at most if asked often enough; or
- * a negative errno with *error set. The rest is then done all the same. */
-int node_routes_set(struct node_routes *routes, const struct prefix_list *pools, enum node_routes_role role,
-                    int64_t now_ms, struct error *error);
+/* Makes this pod's part in the namespace as it should be: in the routes of the set's pools, and in no others
+ * of ours. If coracle is silent, only the set's pools count. Costs three small dumps if all is as it should
+ * be. Time is monotonic. Returns 0 once that is so; NODE_SHARE_WAITING, for NODE_PODS_GRACE_MS at most if
+ * asked often enough; or a negative errno with *error set, -EBUSY if a change is needed and somebody else has
+ * the lock. The rest is then done all the same. */
+int node_routes_set(struct node_routes *routes, const struct announce_set *set, bool silent, int64_t now_ms,
+                    struct error *error);
 
-/* NULL is fine. The pod stays in the routes until somebody misses its lease: node_routes_set without pools
- * takes it out at once. */
+/* NULL is fine. The pod stays in the routes until somebody misses its lease: node_routes_set with an empty
+ * set takes it out at once. */
 void node_routes_free(struct node_routes *routes);
 DEFINE_CLEANUP(struct node_routes *, node_routes_free)

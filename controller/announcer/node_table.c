@@ -236,6 +236,11 @@ static int on_route_to(const struct nlmsghdr *message, void *userdata)
         return MNL_CB_OK;
 }
 
+static int change(struct node_table *table, struct nlmsghdr *message)
+{
+        return table->read_only ? -EROFS : netlink_socket_talk(&table->netlink, message, NULL, NULL);
+}
+
 /* The interface on which the node reaches an address. */
 static int find_device(struct node_table *table, const struct addr *addr, uint32_t *device)
 {
@@ -273,7 +278,7 @@ static int add_object(struct node_table *table, struct nlmsghdr *message, uint32
                 while (node_table_find_hop(table, *id) || node_table_find_group(table, *id))
                         ++*id;
                 memcpy(mnl_attr_get_payload(attr), id, sizeof(*id));
-                r = netlink_socket_talk(&table->netlink, message, NULL, NULL);
+                r = change(table, message);
                 if (r == 0)
                         return 0;
         }
@@ -325,8 +330,7 @@ static int send_group(struct node_table *table, struct node_group *group)
         mnl_attr_put(message, NHA_GROUP, group->count * sizeof(*members), members);
         if (!table->plain)
                 put_resilience(message);
-        return group->id ? netlink_socket_talk(&table->netlink, message, NULL, NULL)
-                         : add_object(table, message, &group->id);
+        return group->id ? change(table, message) : add_object(table, message, &group->id);
 }
 
 int node_table_put_group(struct node_table *table, struct node_group *group)
@@ -361,7 +365,7 @@ int node_table_add_route(struct node_table *table, const struct prefix *pool, ui
         mnl_attr_put_u32(message, RTA_NH_ID, group);
         if (pool->addr.family == AF_INET6)
                 mnl_attr_put_u32(message, RTA_PRIORITY, IPV6_METRIC);
-        return netlink_socket_talk(&table->netlink, message, NULL, NULL);
+        return change(table, message);
 }
 
 int node_table_remove(struct node_table *table, uint32_t id)
@@ -374,6 +378,6 @@ int node_table_remove(struct node_table *table, uint32_t id)
         message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
         (void)mnl_nlmsg_put_extra_header(message, sizeof(struct nhmsg));
         mnl_attr_put_u32(message, NHA_ID, id);
-        r = netlink_socket_talk(&table->netlink, message, NULL, NULL);
+        r = change(table, message);
         return r == -ENOENT ? 0 : r;
 }

@@ -50,7 +50,8 @@ struct node_route {
 
 struct node_table {
         struct netlink_socket netlink;
-        bool plain; /* the kernel knows no resilient groups */
+        bool read_only; /* changes are refused: -EROFS */
+        bool plain;     /* the kernel knows no resilient groups */
         struct node_hop *hops;
         struct node_group *groups;
         struct node_route *routes;

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+
+#define DEFAULT_SOCKET "/run/coracle/announce.sock"
+#define DEFAULT_POOLS "/run/coracle/pools"
 
 static const char usage[] =
     "Usage: coracle-announcer --next-hop ADDRESS [OPTION]...\n"
@@ -14,9 +18,10 @@ static const char usage[] =
     "\n"
     "  --next-hop ADDRESS     the routes' next-hop: this node's address; once per family  CORACLE_NEXT_HOP\n"
     "  --neighbor ADDRESS     a BGP neighbor of exabgp's, for the report; repeatable      CORACLE_NEIGHBOR\n"
-    "  --socket PATH          coracle's socket [/run/coracle/announce.sock]               CORACLE_SOCKET\n"
+    "  --socket PATH          coracle's socket [" DEFAULT_SOCKET "]               CORACLE_SOCKET\n"
     "  --node-netns PATH      keep a route to this pod in this network namespace          "
     "CORACLE_NODE_NETNS\n"
+    "  --pools FILE           the prefixes that may have one [" DEFAULT_POOLS "]         CORACLE_POOLS\n"
     "  --pod-address ADDRESS  that route's gateway; once per family                       "
     "CORACLE_POD_ADDRESS\n"
     "  --linger SECONDS       do nothing but wait until coracle has ended, no longer than that: a preStop\n"
@@ -87,7 +92,10 @@ static int read_environment(struct options *options, struct error *error)
         }
         text = getenv("CORACLE_SOCKET");
         if (!options->socket)
-                options->socket = text && *text ? text : "/run/coracle/announce.sock";
+                options->socket = text && *text ? text : DEFAULT_SOCKET;
+        text = getenv("CORACLE_POOLS");
+        if (!options->pools)
+                options->pools = text && *text ? text : DEFAULT_POOLS;
         text = getenv("CORACLE_NODE_NETNS");
         if (!options->node_netns && text && *text)
                 options->node_netns = text;
@@ -137,6 +145,10 @@ static int check(const struct options *options, struct error *error)
                 return error_set(error, "--pod-address", "more than one address of a family");
         if (options->node_netns && !options->pod_addresses.count)
                 return error_set(error, "--node-netns", "needs --pod-address");
+        /* Rights that whoever starts us does not have must not be his to widen. */
+        if (getauxval(AT_SECURE) && strcmp(options->pools, DEFAULT_POOLS) != 0)
+                return error_set(error, "--pools",
+                                 "is not to be chosen where this program's file has capabilities");
         return OPTIONS_RUN;
 }
 
@@ -148,6 +160,7 @@ int options_parse(int argc, char **argv, struct options *out, struct error *erro
             {"socket", required_argument, NULL, 's'},
             {"node-netns", required_argument, NULL, 'N'},
             {"pod-address", required_argument, NULL, 'a'},
+            {"pools", required_argument, NULL, 'o'},
             {"log-level", required_argument, NULL, 'l'},
             {"log-format", required_argument, NULL, 'f'},
             {"help", no_argument, NULL, 'h'},
@@ -170,6 +183,8 @@ int options_parse(int argc, char **argv, struct options *out, struct error *erro
                         options.socket = optarg;
                 else if (c == 'N')
                         options.node_netns = optarg;
+                else if (c == 'o')
+                        options.pools = optarg;
                 else if (c == 'a')
                         r = add_addrs(&options.pod_addresses, "--pod-address", optarg, error);
                 else if (c == 'w')

@@ -19,6 +19,7 @@ struct addr_list {
 struct options {
         const char *socket;
         const char *node_netns; /* NULL: node routes are not ours to keep */
+        const char *pools;      /* see pools_file.h */
         struct addr_list next_hops;
         struct addr_list pod_addresses;
         struct addr_list neighbors;

@@ -108,16 +108,12 @@ static int fail_of_keepalived(const char *program, const char *output, struct er
 
 /* Returns 0, -EINVAL if keepalived has complaints (in *error, the first of them), -ENOENT if there is none.
  */
-static int ask_keepalived(const char *program, const struct strbuf *text, struct error *error)
+static int run_keepalived(const char *program, const char *path, struct error *error)
 {
-        char path[] = "/tmp/coracle-check-XXXXXX";
         const char *const argv[] = {program, "-t", "-C", "-f", path, NULL};
         struct check_run run = {.status = 0};
-        _cleanup_close_ int fd = mkstemp(path);
         int r;
 
-        if (fd < 0 || write(fd, text->text, text->length) != (ssize_t)text->length)
-                return error_set(error, path, "cannot write: %s", strerror(errno));
         process_init(&run.process, ev_default_loop(0), on_exit_of_keepalived);
         r = process_start(&run.process, argv, true, error);
         if (r == 0)
@@ -126,8 +122,23 @@ static int ask_keepalived(const char *program, const struct strbuf *text, struct
                 r = -ENOENT;
         else if (r == 0 && run.status != 0)
                 r = fail_of_keepalived(program, run.process.output.text, error);
-        (void)unlink(path);
         process_clear(&run.process);
+        return r;
+}
+
+static int ask_keepalived(const char *program, const struct strbuf *text, struct error *error)
+{
+        char path[] = "/tmp/coracle-check-XXXXXX";
+        _cleanup_close_ int fd = mkstemp(path);
+        int r;
+
+        if (fd < 0)
+                return error_set(error, path, "cannot create: %s", strerror(errno));
+        if (write(fd, text->text, text->length) == (ssize_t)text->length)
+                r = run_keepalived(program, path, error);
+        else
+                r = error_set(error, path, "cannot write: %s", strerror(errno));
+        (void)unlink(path);
         return r;
 }
 

@@ -12,6 +12,7 @@
 #include "app/table.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/health.h"
 #include "io/announce_server.h"
 #include "io/files.h"
 
@@ -98,26 +99,30 @@ static void log_routes(const struct routes *routes)
         }
 }
 
-/* Tells the announcer, and the log if the routes are others than before. 0 or -ENOMEM. */
-static int publish_routes(struct controller *c)
+/* Tells the announcer, and the log if the routes are others than before. 0 or -ENOMEM; what it was told stands
+ * in announce_set. */
+static int publish_routes(struct controller *c, bool starting)
 {
-        struct announce_set set = c->announce_set;
-        _cleanup_prefix_list_ struct prefix_list other = {0}; /* first the new ones, then the old ones */
-        int r = routes_collect(&c->routes, &c->config->bgp, &other);
+        _cleanup_announce_set_ struct announce_set set = {0};
+        int r = prefix_list_copy(&set.pools, &c->announce_set.pools);
 
+        if (r == 0)
+                r = routes_collect(&c->routes, &c->config->bgp, &set);
         if (r < 0)
                 return r;
-        set.routes = other;
         set.graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING;
+        set.starting = starting;
         r = announce_server_set(c->announce_server, &set);
         if (r < 0)
                 return r;
-        other = c->announce_set.routes;
-        c->announce_set = set;
-        if (!prefix_list_equal(&other, &set.routes))
+        if (!prefix_list_equal(&c->announce_set.routes, &set.routes))
                 log_info("routes", "announcing", LOG_INT("routes", set.routes.count),
-                         LOG_INT("before", other.count), LOG_INT("vips", c->routes.count));
+                         LOG_INT("before", c->announce_set.routes.count),
+                         LOG_INT("vips", c->routes.count));
         log_routes(&c->routes);
+        announce_set_clear(&c->announce_set);
+        c->announce_set = set;
+        set = (struct announce_set){0};
         return 0;
 }
 
@@ -127,6 +132,12 @@ static void on_routes_again(struct ev_loop *loop, ev_timer *watcher, int revents
         (void)loop;
         (void)revents;
         table_look(container_of(watcher, struct controller, routes_again)->table);
+}
+
+static bool is_checking(const struct controller *c, int64_t now_ms)
+{
+        return health_is_checking(applier_plan(c->applier), table_states(c->table), &c->routes,
+                                  table_is_settling(c->table), now_ms - c->keepalived_since_ms);
 }
 
 static void update_routes(struct controller *c)
@@ -141,16 +152,20 @@ static void update_routes(struct controller *c)
             .draining = leaver_phase(c->leaver) >= LEAVE_DRAINING,
             .now_ms = clock_monotonic_ms(),
         };
+        const int64_t checked_ms = c->keepalived_since_ms + HEALTH_FIRST_CHECKS_MS;
         int64_t next_ms;
         int r = routes_update(&c->routes, &input, &next_ms);
+        const bool starting = is_checking(c, input.now_ms);
 
-        c->unpublished |= r > 0;
+        c->unpublished |= r > 0 || starting != c->announce_set.starting;
         if (r >= 0 && c->unpublished)
-                r = publish_routes(c);
+                r = publish_routes(c, starting);
         if (r >= 0)
                 c->unpublished = false;
         else
                 log_error("routes", "out of memory; what is announced stays as it is for now");
+        if (starting && (next_ms < 0 || next_ms > checked_ms))
+                next_ms = checked_ms;
         if (r < 0 && (next_ms < 0 || next_ms > input.now_ms + ROUTES_RETRY_MS))
                 next_ms = input.now_ms + ROUTES_RETRY_MS;
         ev_timer_stop(c->loop, &c->routes_again);
@@ -309,7 +324,7 @@ static void on_observed(void *userdata, struct observed *out)
             .announce_server = c->announce_server,
             .routes = &c->routes,
             .announce_set = &c->announce_set,
-            .keepalived_age_ms = clock_monotonic_ms() - c->keepalived_since_ms,
+            .checking = is_checking(c, clock_monotonic_ms()),
             .ipvs_counts = &c->ipvs_counts,
             .reconcile = planner_durations(c->planner),
             .leaving = leaver_phase(c->leaver),
@@ -335,7 +350,7 @@ static int make_sockets(struct controller *c, struct error *error)
         int r;
 
         (void)snprintf(path, sizeof(path), "%s/announce.sock", run_dir);
-        r = announce_server_new(c->loop, path, NULL, NULL, &c->announce_server, error);
+        r = announce_server_new(c->loop, path, &c->announce_server, error);
         if (r < 0)
                 return r;
         return observer_new(c->loop, c->options, on_observed, c, &c->observer, error);

@@ -46,18 +46,6 @@ static json_t *on_status_asked(void *userdata)
 
 /* ---- HTTP ---- */
 
-static bool is_unchecked(const struct observed *seen, const struct plan *plan)
-{
-        const struct ipvs_vip_state *states = table_states(seen->table);
-
-        if (table_is_settling(seen->table))
-                return true;
-        for (size_t i = 0; states && plan && i < plan->n_vips; i++)
-                if (states[i].down && !states[i].up)
-                        return true;
-        return false;
-}
-
 static void answer_ready(const struct observed *seen, bool local, struct http_answer *answer)
 {
         const struct plan *plan = applier_plan(seen->applier);
@@ -71,8 +59,7 @@ static void answer_ready(const struct observed *seen, bool local, struct http_an
             .differences = table_differences(seen->table),
             .leaving = seen->leaving != LEAVE_STAYING,
             .local = local,
-            .unchecked = is_unchecked(seen, plan),
-            .keepalived_age_ms = seen->keepalived_age_ms,
+            .checking = seen->checking,
             .wanted = seen->announce_set->routes.count,
             .announced = report ? report->announced.count : 0,
             .announcer_connected = report != NULL,

@@ -116,7 +116,7 @@ static int render_exabgp(const struct options *options, const struct config *con
             parse_addrs("--node-address", options->node_address, &node, error) < 0 ||
             check_reflectors(config, &pod, error) < 0)
                 return -EINVAL;
-        if (config->bgp.password_file && files_read_secret(config->bgp.password_file, &password, error) < 0)
+        if (config->bgp.password_file && files_read_password(config->bgp.password_file, &password, error) < 0)
                 return -EINVAL;
         view = view_exabgp(config, &pod, &node, password);
         if (!view || strbuf_printf(&path, "%s/exabgp.conf", options->templates) < 0)

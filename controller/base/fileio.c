@@ -85,7 +85,9 @@ int file_write_new(const char *path, const char *data, size_t length, unsigned i
         r = new_path(path, temporary, error);
         if (r < 0)
                 return r;
-        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+        /* What stands there is left over, or laid there by somebody else who may write to the directory. */
+        (void)unlink(temporary);
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd < 0)
                 return fail(error, temporary, "create", errno);
         r = write_all(fd, data, length);

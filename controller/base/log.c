@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
 static bool log_json;
+static uint64_t log_lost; /* lines, since the last one that was written */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -102,6 +104,20 @@ static void format_now(char text[static 40])
         (void)snprintf(text + length, 40 - length, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
+static bool is_writable(void)
+{
+        struct pollfd poller = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+        return poll(&poller, 1, 0) == 1 && poller.revents & POLLOUT;
+}
+
+/* One write, so that lines of several processes on one pipe do not mix. */
+static void put(const struct strbuf *line)
+{
+        if (!line->text || !is_writable() || write(STDERR_FILENO, line->text, line->length) < 0)
+                log_lost++;
+}
+
 void log_write(enum log_level level, const char *module, const char *message, const struct log_field *fields)
 {
         _cleanup_strbuf_ struct strbuf line = {0};
@@ -109,6 +125,12 @@ void log_write(enum log_level level, const char *module, const char *message, co
 
         if (level > log_threshold)
                 return;
+        if (log_lost && is_writable()) {
+                const uint64_t lines = log_lost;
+
+                log_lost = 0;
+                log_warning("log", "nobody read stderr: lines are lost", LOG_INT("lines", lines));
+        }
         format_now(ts);
         (void)strbuf_puts(&line, log_json ? "{" : "");
         append_text(&line, "ts", ts);
@@ -122,18 +144,13 @@ void log_write(enum log_level level, const char *module, const char *message, co
                         append_number(&line, field->key, field->number);
         }
         (void)strbuf_puts(&line, log_json ? "}\n" : "\n");
-        /* One write, so that lines of several processes on one pipe do not mix. Nowhere to complain to. */
-        if (line.text && write(STDERR_FILENO, line.text, line.length) < 0)
-                return;
+        put(&line);
 }
 
 bool log_rate_allow(struct log_rate *rate, int64_t now_ms, int64_t period_ms)
 {
-        if (now_ms < rate->next_ms) {
-                rate->suppressed++;
+        if (now_ms < rate->next_ms)
                 return false;
-        }
         rate->next_ms = now_ms + period_ms;
-        rate->suppressed = 0;
         return true;
 }

@@ -4,6 +4,10 @@
  *   ts=2026-11-23T00:15:24.123Z level=info module=keepalived msg="reloaded" virtual_servers=12
  *
  * `msg` is constant text, what varies are the fields. Never pass a token or a password.
+ *
+ * Never waits for whoever reads stderr: a container runtime that is stuck must not stop the heartbeat, or the
+ * routes go. A line that finds the pipe full is lost; how many were, the next one is preceded by. (Lines are
+ * shorter than PIPE_BUF, what a pipe that takes anything takes.)
  */
 #pragma once
 
@@ -64,7 +68,6 @@ void log_write(enum log_level level, const char *module, const char *message, co
 /* Lets the first line through, then one per period_ms and key site. Zero-initialise one per call site. */
 struct log_rate {
         int64_t next_ms;
-        uint64_t suppressed; /* lines held back since the last one that passed */
 };
 
 /* Returns true if a line may be written at now_ms (any monotonic clock). */

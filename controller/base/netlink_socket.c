@@ -1,6 +1,7 @@
 #include "base/netlink_socket.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -22,11 +23,44 @@ int netlink_socket_open(struct netlink_socket *netlink, int protocol)
         return 0;
 }
 
+/* Whose answers these are, and what went wrong with them so far: a negative errno. An answer is read to its
+ * end in any case: the kernel keeps what is left of a list, and refuses the next one (EBUSY). */
+struct reader {
+        mnl_cb_t callback;
+        void *userdata;
+        int r;
+};
+
+static int on_answer(const struct nlmsghdr *message, void *userdata)
+{
+        struct reader *reader = userdata;
+
+        if (reader->callback && reader->r == 0 && reader->callback(message, reader->userdata) < 0)
+                reader->r = -errno;
+        return MNL_CB_OK;
+}
+
+/* Whether the list has changed while the kernel gave it out. libmnl, which must not see the flag, would stop
+ * here. */
+static bool take_interruption(void *answer, size_t length)
+{
+        struct nlmsghdr *message = answer;
+        bool interrupted = false;
+        int left = (int)length;
+
+        for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+                interrupted |= message->nlmsg_flags & NLM_F_DUMP_INTR;
+                message->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+        }
+        return interrupted;
+}
+
 int netlink_socket_talk(struct netlink_socket *netlink, struct nlmsghdr *request, mnl_cb_t callback,
                         void *userdata)
 {
         _Alignas(struct nlmsghdr) char answer[32768];
         unsigned int port = mnl_socket_get_portid(netlink->mnl);
+        struct reader reader = {callback, userdata, 0};
         int r = MNL_CB_OK;
 
         request->nlmsg_seq = ++netlink->sequence;
@@ -39,11 +73,13 @@ int netlink_socket_talk(struct netlink_socket *netlink, struct nlmsghdr *request
                         continue;
                 if (n < 0)
                         return -errno;
-                r = mnl_cb_run(answer, (size_t)n, netlink->sequence, port, callback, userdata);
+                if (take_interruption(answer, (size_t)n))
+                        reader.r = -EINTR;
+                r = mnl_cb_run(answer, (size_t)n, netlink->sequence, port, on_answer, &reader);
                 if (r < 0 && errno == EPROTO)
                         r = MNL_CB_OK; /* the late answer to a request that was given up */
         }
-        return r < 0 ? -errno : 0;
+        return r < 0 ? -errno : reader.r;
 }
 
 void netlink_socket_close(struct netlink_socket *netlink)

@@ -14,8 +14,9 @@ struct netlink_socket {
  */
 int netlink_socket_open(struct netlink_socket *netlink, int protocol);
 
-/* Sends one request (its number is set here) and runs the answers through `callback`, which may be NULL.
- * Returns 0 or a negative errno: the kernel's, the callback's, or of the exchange. */
+/* Sends one request (its number is set here) and runs the answers through `callback`, which may be NULL, and
+ * is not called again once it has failed. Returns 0 or a negative errno: the kernel's, the callback's, or of
+ * the exchange; -EINTR: what was listed has changed meanwhile, so that it has to be listed again. */
 int netlink_socket_talk(struct netlink_socket *netlink, struct nlmsghdr *request, mnl_cb_t callback,
                         void *userdata);
 

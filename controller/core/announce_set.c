@@ -9,7 +9,8 @@ void announce_set_clear(struct announce_set *set)
 {
         prefix_list_clear(&set->routes);
         prefix_list_clear(&set->pools);
-        set->graceful_shutdown = false;
+        prefix_list_clear(&set->withheld);
+        set->graceful_shutdown = set->starting = false;
 }
 
 void announce_report_clear(struct announce_report *report)
@@ -17,12 +18,6 @@ void announce_report_clear(struct announce_report *report)
         prefix_list_clear(&report->announced);
         report->graceful_shutdown = false;
         report->neighbors_up = report->neighbors = 0;
-}
-
-bool announce_report_equal(const struct announce_report *a, const struct announce_report *b)
-{
-        return a->graceful_shutdown == b->graceful_shutdown && a->neighbors_up == b->neighbors_up &&
-               a->neighbors == b->neighbors && prefix_list_equal(&a->announced, &b->announced);
 }
 
 /* Prefixes need no escapes, so that the messages are written without building JSON values. */
@@ -42,8 +37,9 @@ int announce_set_encode(const struct announce_set *set, struct strbuf *out)
 
         if (strbuf_puts(&line, "{") < 0 || append_prefixes(&line, "routes", &set->routes) < 0 ||
             strbuf_puts(&line, ",") < 0 || append_prefixes(&line, "pools", &set->pools) < 0 ||
-            strbuf_printf(&line, ",\"graceful_shutdown\":%s}\n", set->graceful_shutdown ? "true" : "false") <
-                0)
+            strbuf_printf(&line, ",\"graceful_shutdown\":%s,\"starting\":%s,",
+                          set->graceful_shutdown ? "true" : "false", set->starting ? "true" : "false") < 0 ||
+            append_prefixes(&line, "withheld", &set->withheld) < 0 || strbuf_puts(&line, "}\n") < 0)
                 return -ENOMEM;
         return strbuf_append(out, line.text, line.length);
 }
@@ -133,6 +129,10 @@ int announce_set_decode(const char *line, size_t length, struct announce_set *ou
         if (r < 0)
                 return r;
         r = decode_flag(object, "graceful_shutdown", &set.graceful_shutdown, error);
+        if (r == 0 && json_object_get(object, "starting"))
+                r = decode_flag(object, "starting", &set.starting, error);
+        if (r == 0 && json_object_get(object, "withheld"))
+                r = decode_prefixes(object, "withheld", &set.withheld, error);
         if (r < 0)
                 return r;
 

@@ -4,7 +4,7 @@
  * the whole truth, so that a lost, repeated or reordered message does no harm:
  *
  *   coracle → announcer   {"routes":["10.1.1.1/32","fd00:1:1::1/128"],"pools":["10.1.1.0/24"],
- *                          "graceful_shutdown":false}
+ *                          "graceful_shutdown":false,"starting":false,"withheld":["10.1.1.2/32"]}
  *   announcer → coracle   {"announced":["10.1.1.1/32"],"graceful_shutdown":false,"neighbors_up":1,
  *                          "neighbors":2}
  *
@@ -36,6 +36,8 @@ struct prefix_list {
 int prefix_list_append(struct prefix_list *list, const struct prefix *prefix); /* 0 or -ENOMEM; unsorted */
 void prefix_list_sort(struct prefix_list *list);
 bool prefix_list_contains(const struct prefix_list *list, const struct prefix *prefix); /* of a sorted one */
+/* The first of a list that the prefix is all inside of, or NULL. Borrowed. */
+const struct prefix *prefix_list_around(const struct prefix_list *list, const struct prefix *prefix);
 bool prefix_list_equal(const struct prefix_list *a, const struct prefix_list *b);
 void prefix_list_clear(struct prefix_list *list);
 
@@ -51,7 +53,9 @@ static inline void prefix_list_clear_p(struct prefix_list *list)
 struct announce_set {
         struct prefix_list routes;
         struct prefix_list pools;
-        bool graceful_shutdown; /* announce with the community of RFC 8326 */
+        struct prefix_list withheld; /* what could be in routes, and is not to be announced now */
+        bool graceful_shutdown;      /* announce with the community of RFC 8326 */
+        bool starting; /* the first health checks are under way: there may soon be more routes */
 };
 
 void announce_set_clear(struct announce_set *set);
@@ -65,8 +69,9 @@ static inline void announce_set_clear_p(struct announce_set *set)
 int announce_set_encode(const struct announce_set *set, struct strbuf *out);
 
 /* Decodes one line (without the newline). Members that are not known are ignored, so that either side may be
- * the newer one; those above must be there and be right. Returns 0 and *out (its old contents are freed; to
- * be cleared by the caller); or -EINVAL/-ENOMEM with *error set and *out untouched. */
+ * the newer one; those above must be right, and all but "starting" (false) and "withheld" (none) must be
+ * there. Returns 0 and *out (its old contents are freed; to be cleared by the caller); or -EINVAL/-ENOMEM
+ * with *error set and *out untouched. */
 int announce_set_decode(const char *line, size_t length, struct announce_set *out, struct error *error);
 
 /* Appends exabgp API lines (https://github.com/Exa-Networks/exabgp/wiki, "announce route …",
@@ -90,8 +95,6 @@ static inline void announce_report_clear_p(struct announce_report *report)
         announce_report_clear(report);
 }
 #define _cleanup_announce_report_ _cleanup_(announce_report_clear_p)
-
-bool announce_report_equal(const struct announce_report *a, const struct announce_report *b);
 
 /* As announce_set_encode and announce_set_decode. */
 int announce_report_encode(const struct announce_report *report, struct strbuf *out);

@@ -43,7 +43,7 @@ struct bgp_neighbor {
 
 struct bgp_config {
         uint32_t local_as;
-        uint32_t hold_time_s; /* 0 or at least 3: RFC 4271 section 4.2 */
+        uint32_t hold_time_s; /* at least 3: RFC 4271, section 4.2 (0, never, would keep the dead) */
         struct bgp_neighbor *reflectors;
         size_t n_reflectors;
         char *password_file; /* NULL: no TCP MD5 signature (RFC 2385) */

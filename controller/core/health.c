@@ -1,5 +1,21 @@
 #include "core/health.h"
 
+bool health_is_checking(const struct plan *plan, const struct ipvs_vip_state *states,
+                        const struct routes *routes, bool settling, int64_t keepalived_age_ms)
+{
+        if (keepalived_age_ms >= HEALTH_FIRST_CHECKS_MS)
+                return false;
+        if (settling)
+                return true;
+        for (size_t i = 0; states && plan && i < plan->n_vips; i++)
+                if (states[i].down && !states[i].up)
+                        return true;
+        for (size_t i = 0; i < routes->count; i++)
+                if (routes->routes[i].state == ROUTE_HELD_DOWN)
+                        return true;
+        return false;
+}
+
 /* `why` NULL: fine. Returns whether it is, or -ENOMEM. */
 static int put(struct strbuf *out, const char *name, const char *why)
 {
@@ -19,7 +35,7 @@ static const char *table_fault(const struct health *health)
 
 static const char *announcement_fault(const struct health *health)
 {
-        if (health->unchecked && health->keepalived_age_ms < HEALTH_FIRST_CHECKS_MS)
+        if (health->checking)
                 return "the first health checks are under way";
         if (!health->wanted)
                 return NULL;

@@ -8,10 +8,7 @@
 #pragma once
 
 #include "base/strbuf.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "core/routes.h"
 
 /* From keepalived's start. Servers that have not passed until then may never do. */
 #define HEALTH_FIRST_CHECKS_MS 15000
@@ -25,15 +22,20 @@ struct health {
         size_t differences;
         bool leaving;
 
-        bool local;     /* what arrives is served; whether it is announced does not matter (VRRP) */
-        bool unchecked; /* a VIP has real servers, of which none has passed its check */
-        int64_t keepalived_age_ms; /* since it came up */
-        size_t wanted;             /* routes that should be announced */
+        bool local;    /* what arrives is served; whether it is announced does not matter (VRRP) */
+        bool checking; /* see health_is_checking */
+        size_t wanted; /* routes that should be announced */
         /* Those that exabgp has taken. It takes all at once; a family without next-hop it is not told of. */
         size_t announced;
         bool announcer_connected;
         unsigned int sessions_up;
 };
+
+/* Whether the first health checks are under way, so that VIPs are withheld that may soon be announced: one
+ * has real servers of which none has passed its check, or is held down. `states` (one per plan->vips) and
+ * `plan` may be NULL: nothing is known yet. */
+bool health_is_checking(const struct plan *plan, const struct ipvs_vip_state *states,
+                        const struct routes *routes, bool settling, int64_t keepalived_age_ms);
 
 /* Appends a line per condition, "[+]NAME ok" or "[-]NAME: why", as the API's own servers do, and a verdict.
  * Returns whether the pod is ready; or -ENOMEM. */

@@ -43,6 +43,15 @@ bool prefix_list_contains(const struct prefix_list *list, const struct prefix *p
                bsearch(prefix, list->prefixes, list->count, sizeof(*list->prefixes), compare) != NULL;
 }
 
+const struct prefix *prefix_list_around(const struct prefix_list *list, const struct prefix *prefix)
+{
+        for (size_t i = 0; i < list->count; i++)
+                if (list->prefixes[i].length <= prefix->length &&
+                    prefix_contains(&list->prefixes[i], &prefix->addr))
+                        return &list->prefixes[i];
+        return NULL;
+}
+
 bool prefix_list_equal(const struct prefix_list *a, const struct prefix_list *b)
 {
         if (a->count != b->count)

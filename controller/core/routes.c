@@ -174,16 +174,23 @@ static int append_vip(struct prefix_list *out, const struct addr *vip, const str
         return prefix_list_append(out, &prefix);
 }
 
-int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct prefix_list *out)
+int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct announce_set *out)
 {
+        size_t kept = 0;
+
         for (size_t i = 0; i < routes->count; i++)
-                if (routes->routes[i].state == ROUTE_ANNOUNCED &&
-                    append_vip(out, &routes->routes[i].vip, bgp) < 0)
+                if (append_vip(routes->routes[i].state == ROUTE_ANNOUNCED ? &out->routes : &out->withheld,
+                               &routes->routes[i].vip, bgp) < 0)
                         return -ENOMEM;
         for (size_t i = 0; i < routes->n_closing; i++)
-                if (append_vip(out, &routes->closing[i].vip, bgp) < 0)
+                if (append_vip(&out->routes, &routes->closing[i].vip, bgp) < 0)
                         return -ENOMEM;
-        prefix_list_sort(out);
+        prefix_list_sort(&out->routes);
+        prefix_list_sort(&out->withheld);
+        for (size_t i = 0; i < out->withheld.count; i++)
+                if (!prefix_list_contains(&out->routes, &out->withheld.prefixes[i]))
+                        out->withheld.prefixes[kept++] = out->withheld.prefixes[i];
+        out->withheld.count = kept;
         return 0;
 }
 

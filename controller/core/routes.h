@@ -68,9 +68,10 @@ struct routes_input {
  * Returns whether any route's state changed, or -ENOMEM (then nothing changed). */
 int routes_update(struct routes *routes, const struct routes_input *input, int64_t *next_ms);
 
-/* Appends the prefixes of the announced and the closing VIPs, with the lengths of the configuration, to a
- * list; sorts it. */
-int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct prefix_list *out);
+/* Appends the prefixes, with the lengths of the configuration, of the announced and the closing VIPs to the
+ * set's routes, and those of all others (that are not the same) to what it withholds; sorts both. 0 or
+ * -ENOMEM. */
+int routes_collect(const struct routes *routes, const struct bgp_config *bgp, struct announce_set *out);
 
 /* Appends the prefixes of all pools to a list; sorts it. 0 or -ENOMEM. */
 int routes_collect_pools(const struct config *config, struct prefix_list *out);

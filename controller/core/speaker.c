@@ -155,15 +155,19 @@ static bool is_restart_due(const struct speaker *speaker, int64_t now_ms)
         return ended >= ENDED_MAX && now_ms - speaker->born_ms >= RESTART_AFTER_MS && !speaker->leaving;
 }
 
+/* Nothing more is said before exabgp has read or answered: that will bring us on. */
+static bool is_waiting(const struct speaker *speaker)
+{
+        return speaker->output.length || (speaker->answers && speaker->unanswered > WINDOW);
+}
+
 static int converge(struct speaker *speaker, int64_t now_ms)
 {
         const struct announce_set *target = target_of(speaker);
         _cleanup_prefix_list_ struct prefix_list held = {0};
         int n;
 
-        if (speaker->output.length || (speaker->answers && speaker->unanswered > WINDOW))
-                return 0;
-        if (speaker->restart_ms)
+        if (is_waiting(speaker) || speaker->restart_ms)
                 return 0;
         if (is_restart_due(speaker, now_ms)) {
                 speaker->restart_ms = now_ms;
@@ -243,9 +247,9 @@ int speaker_tick(struct speaker *speaker, int64_t now_ms)
         return converge(speaker, now_ms);
 }
 
-static void keep_routes_with_next_hop(struct speaker *speaker)
+void speaker_clip(const struct speaker *speaker, struct announce_set *set)
 {
-        struct prefix_list *routes = &speaker->wanted.routes;
+        struct prefix_list *routes = &set->routes;
         size_t kept = 0;
 
         for (size_t i = 0; i < routes->count; i++) {
@@ -263,7 +267,7 @@ int speaker_hear(struct speaker *speaker, struct announce_set *set, int64_t now_
         announce_set_clear(&speaker->wanted);
         speaker->wanted = *set;
         *set = (struct announce_set){0};
-        keep_routes_with_next_hop(speaker);
+        speaker_clip(speaker, &speaker->wanted);
         speaker->heard_ms = now_ms;
         if (speaker->silent && speaker->retreated)
                 speaker->return_ms = now_ms + RETURN_MS;
@@ -400,7 +404,7 @@ int64_t speaker_deadline(const struct speaker *speaker)
                 return earlier(deadline, speaker->sync_end_ms);
         if (speaker->unanswered)
                 deadline = earlier(deadline, speaker->answered_ms + ANSWER_TIMEOUT_MS);
-        return earlier(deadline, speaker->retry_at_ms);
+        return is_waiting(speaker) ? deadline : earlier(deadline, speaker->retry_at_ms);
 }
 
 const struct announce_set *speaker_wanted(const struct speaker *speaker)

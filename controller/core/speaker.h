@@ -33,6 +33,10 @@ int speaker_new(const struct speaker_config *config, int64_t now_ms, struct spea
 void speaker_free(struct speaker *speaker); /* NULL is fine */
 DEFINE_CLEANUP(struct speaker *, speaker_free)
 
+/* Takes the routes without a next-hop out of a set. speaker_hear does it anyway; who acts on a set before
+ * that is to see the same. */
+void speaker_clip(const struct speaker *speaker, struct announce_set *set);
+
 /* The inputs. All return 0 or -ENOMEM, and may leave lines in speaker_output. */
 
 /* A set came from coracle. Takes its contents, leaves it empty. */

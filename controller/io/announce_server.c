@@ -4,6 +4,7 @@
 #include "base/lines.h"
 #include "base/log.h"
 #include "base/unix_socket.h"
+#include "io/acceptor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,29 +33,12 @@ struct client {
 struct announce_server {
         struct ev_loop *loop;
         char *path;
-        int fd;
-        ev_io acceptable;
+        struct acceptor acceptor;
         ev_timer heartbeat;
-        announce_server_fn *changed;
-        void *userdata;
         struct strbuf message;               /* empty until the first set */
         struct client *clients[MAX_CLIENTS]; /* oldest first */
         size_t n_clients;
 };
-
-static const struct client *speaking_client(const struct announce_server *server)
-{
-        for (size_t i = server->n_clients; i > 0; i--)
-                if (server->clients[i - 1]->reported)
-                        return server->clients[i - 1];
-        return NULL;
-}
-
-static void tell_changed(struct announce_server *server)
-{
-        if (server->changed)
-                server->changed(server->userdata, announce_server_report(server));
-}
 
 static void client_free(struct client *client)
 {
@@ -70,7 +54,6 @@ static void client_free(struct client *client)
 static void client_drop(struct client *client)
 {
         struct announce_server *server = client->server;
-        bool speaking = speaking_client(server) == client;
         size_t i = 0;
 
         while (server->clients[i] != client)
@@ -78,8 +61,6 @@ static void client_drop(struct client *client)
         server->n_clients--;
         memmove(&server->clients[i], &server->clients[i + 1], (server->n_clients - i) * sizeof(client));
         client_free(client);
-        if (speaking)
-                tell_changed(server);
 }
 
 /* Writes what the socket takes. Returns 0, or a negative errno if the client is of no use any more. */
@@ -147,25 +128,16 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 /* Returns 0 or a negative errno with *error set. */
 static int client_take_reports(struct client *client, struct error *error)
 {
-        _cleanup_announce_report_ struct announce_report report = {0};
-        bool changed = false;
         const char *line;
         size_t length;
         int r;
 
         while (lines_next(&client->in, &line, &length)) {
-                r = announce_report_decode(line, length, &report, error);
+                r = announce_report_decode(line, length, &client->report, error);
                 if (r < 0)
                         return r;
-                if (client->reported && announce_report_equal(&report, &client->report))
-                        continue;
-                announce_report_clear(&client->report);
-                client->report = report;
-                report = (struct announce_report){0};
-                client->reported = changed = true;
+                client->reported = true;
         }
-        if (changed && speaking_client(client->server) == client)
-                tell_changed(client->server);
         return 0;
 }
 
@@ -198,8 +170,9 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
         }
 }
 
-static int client_add(struct announce_server *server, int fd)
+static void on_accepted(struct acceptor *acceptor, int fd)
 {
+        struct announce_server *server = container_of(acceptor, struct announce_server, acceptor);
         struct client *client;
 
         if (server->n_clients == MAX_CLIENTS) {
@@ -207,8 +180,10 @@ static int client_add(struct announce_server *server, int fd)
                 client_drop(server->clients[0]);
         }
         client = calloc(1, sizeof(*client));
-        if (!client)
-                return -ENOMEM;
+        if (!client) {
+                (void)close(fd);
+                return;
+        }
         client->server = server;
         client->fd = fd;
         client->in.max = ANNOUNCE_MESSAGE_MAX;
@@ -218,29 +193,13 @@ static int client_add(struct announce_server *server, int fd)
         server->clients[server->n_clients++] = client;
         log_info(MODULE, "announcer has connected", LOG_INT("fd", fd));
         client_send(client);
-        return 0;
-}
-
-static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
-{
-        struct announce_server *server = container_of(watcher, struct announce_server, acceptable);
-        _cleanup_close_ int fd = -1;
-
-        (void)events;
-        fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-                /* Gone again; or out of descriptors, and then it stays acceptable: wait for the heartbeat. */
-                ev_io_stop(loop, watcher);
-                return;
-        }
-        if (client_add(server, fd) == 0)
-                (void)TAKE_FD(fd);
 }
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
 {
         struct announce_server *server = container_of(watcher, struct announce_server, heartbeat);
 
+        (void)loop;
         (void)events;
         for (size_t i = server->n_clients; i > 0; i--) {
                 struct client *client = server->clients[i - 1];
@@ -255,38 +214,28 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *watcher, int events)
                 }
         }
         send_to_all(server);
-        ev_io_start(loop, &server->acceptable);
 }
 
-int announce_server_new(struct ev_loop *loop, const char *path, announce_server_fn *changed, void *userdata,
-                        struct announce_server **out, struct error *error)
+int announce_server_new(struct ev_loop *loop, const char *path, struct announce_server **out,
+                        struct error *error)
 {
         struct announce_server *server = calloc(1, sizeof(*server));
-        int r;
+        int fd;
 
         if (!server)
                 return error_oom(error);
         server->loop = loop;
-        server->changed = changed;
-        server->userdata = userdata;
         ev_timer_init(&server->heartbeat, on_heartbeat, ANNOUNCE_HEARTBEAT_MS / 1e3,
                       ANNOUNCE_HEARTBEAT_MS / 1e3);
-        ev_io_init(&server->acceptable, on_acceptable, -1, EV_READ);
         server->path = strdup(path);
-        if (!server->path) {
-                free(server);
-                return error_oom(error);
-        }
         /* The announcer's container may run as another user; the directory is the pod's own. */
-        server->fd = unix_socket_listen(path, 0666, error);
-        if (server->fd < 0) {
-                r = server->fd;
+        fd = server->path ? unix_socket_listen(path, 0666, error) : error_oom(error);
+        if (fd < 0) {
                 free(server->path);
                 free(server);
-                return r;
+                return fd;
         }
-        ev_io_set(&server->acceptable, server->fd, EV_READ);
-        ev_io_start(loop, &server->acceptable);
+        acceptor_start(&server->acceptor, loop, fd, on_accepted);
         ev_timer_start(loop, &server->heartbeat);
         *out = server;
         return 0;
@@ -313,25 +262,20 @@ int announce_server_set(struct announce_server *server, const struct announce_se
 
 const struct announce_report *announce_server_report(const struct announce_server *server)
 {
-        const struct client *client = speaking_client(server);
-
-        return client ? &client->report : NULL;
-}
-
-bool announce_server_connected(const struct announce_server *server)
-{
-        return server->n_clients > 0;
+        for (size_t i = server->n_clients; i > 0; i--)
+                if (server->clients[i - 1]->reported)
+                        return &server->clients[i - 1]->report;
+        return NULL;
 }
 
 void announce_server_free(struct announce_server *server)
 {
         if (!server)
                 return;
-        ev_io_stop(server->loop, &server->acceptable);
         ev_timer_stop(server->loop, &server->heartbeat);
         for (size_t i = 0; i < server->n_clients; i++)
                 client_free(server->clients[i]);
-        (void)close(server->fd);
+        acceptor_end(&server->acceptor);
         (void)unlink(server->path);
         free(server->path);
         strbuf_clear(&server->message);

@@ -16,23 +16,17 @@
 
 struct announce_server;
 
-/* The report has changed; NULL: no announcer is connected any more. Called from the loop; the report is
- * borrowed during the call. Must not free the server. */
-typedef void announce_server_fn(void *userdata, const struct announce_report *report);
-
-/* Listens on `path` in `loop`; a socket that an earlier process left there is replaced. `changed` may be
- * NULL. Until the first announce_server_set nothing is sent: what is wanted is not known yet. Returns 0 and
- * *out, to be freed with announce_server_free; or a negative errno with *error set. */
-int announce_server_new(struct ev_loop *loop, const char *path, announce_server_fn *changed, void *userdata,
-                        struct announce_server **out, struct error *error);
+/* Listens on `path` in `loop`; a socket that an earlier process left there is replaced. Until the first
+ * announce_server_set nothing is sent: what is wanted is not known yet. Returns 0 and *out, to be freed with
+ * announce_server_free; or a negative errno with *error set. */
+int announce_server_new(struct ev_loop *loop, const char *path, struct announce_server **out,
+                        struct error *error);
 
 /* What should be announced from now on. Copied. Returns 0 or -ENOMEM; the set is then as before. */
 int announce_server_set(struct announce_server *server, const struct announce_set *set);
 
 /* The newest announcer's last report, or NULL. Borrowed until control returns to the loop. */
 const struct announce_report *announce_server_report(const struct announce_server *server);
-
-bool announce_server_connected(const struct announce_server *server);
 
 /* Closes all, removes the socket. NULL is fine. */
 void announce_server_free(struct announce_server *server);

@@ -123,11 +123,11 @@ static int read_value(const char *name, const char *text, json_t **value, struct
         int r;
 
         if (*text == '@') {
-                r = files_read_secret(text + 1, &secret, error);
+                r = files_read_password(text + 1, &secret, error);
                 if (r < 0)
                         return r;
                 *value = json_string(secret);
-                return *value ? 0 : error_set(error, text + 1, "is not UTF-8");
+                return *value ? 0 : error_oom(error);
         }
         r = yaml_parse(name, text, strlen(text), &documents, NULL, error);
         if (r < 0)
@@ -181,4 +181,20 @@ int files_read_secret(const char *path, char **out, struct error *error)
                 return error_set(error, path, "is empty");
         *out = strdup(text.text);
         return *out ? 0 : error_oom(error);
+}
+
+int files_read_password(const char *path, char **out, struct error *error)
+{
+        static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._:-";
+        _cleanup_free_ char *password = NULL;
+        int r = files_read_secret(path, &password, error);
+
+        if (!password)
+                return r;
+        if (password[strspn(password, allowed)] != '\0' || strlen(password) > FILES_PASSWORD_MAX)
+                return error_set(error, path,
+                                 "a password is 1 to %d of the characters A-Z a-z 0-9 + / = . _ : -",
+                                 FILES_PASSWORD_MAX);
+        *out = TAKE_PTR(password);
+        return 0;
 }

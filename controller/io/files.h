@@ -26,14 +26,18 @@ int files_read_templates(const char *directory, struct template_set *set, files_
 /* A template's values: one YAML (or JSON) document, new. Returns 0 or a negative errno with *error set. */
 int files_read_values(const char *path, json_t **values, struct error *error);
 
-/* "NAME=VALUE", VALUE as in YAML; or "NAME=@FILE", the first line of a file, for what should not stand in a
- * command line. Sets it in `values`; see values_set. Returns 0 or a negative errno with *error set. */
+/* "NAME=VALUE", VALUE as in YAML; or "NAME=@FILE", a password, which should not stand in a command line. Sets
+ * it in `values`; see values_set. Returns 0 or a negative errno with *error set. */
 int files_set_value(json_t *values, const char *setting, struct error *error);
 
 /* Kubernetes objects of a file; see manifest_decode. */
 int files_read_objects(const char *path, struct model *model, kube_decode_bad_fn *bad, void *userdata,
                        struct error *error);
 
-/* The first line of a file, without its newline; for passwords and the like. Returns 0 and *out, to be freed;
+/* The first line of a file, without its newline; for tokens and the like. Returns 0 and *out, to be freed;
  * or a negative errno with *error set (which never holds the content). */
 int files_read_secret(const char *path, char **out, struct error *error);
+
+/* Likewise, of a BGP password: only what means itself in YAML, in exabgp.conf and in frr.conf. */
+#define FILES_PASSWORD_MAX 80 /* bytes; TCP_MD5SIG_MAXKEYLEN */
+int files_read_password(const char *path, char **out, struct error *error);

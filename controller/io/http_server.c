@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "core/addr.h"
 #include "core/http_head.h"
+#include "io/acceptor.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,8 +30,7 @@ struct http_server {
         struct ev_loop *loop;
         http_server_fn *answer;
         void *userdata;
-        int fd;
-        ev_io acceptable;
+        struct acceptor acceptor;
         struct client *clients; /* the newest first */
         unsigned int n_clients;
 };
@@ -175,16 +175,13 @@ static void drop_oldest(struct http_server *server)
         client_free(oldest);
 }
 
-static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
+static void on_accepted(struct acceptor *acceptor, int fd)
 {
-        struct http_server *server = container_of(watcher, struct http_server, acceptable);
-        int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        struct client *client = fd >= 0 ? calloc(1, sizeof(*client)) : NULL;
+        struct http_server *server = container_of(acceptor, struct http_server, acceptor);
+        struct client *client = calloc(1, sizeof(*client));
 
-        (void)revents;
         if (!client) {
-                if (fd >= 0)
-                        (void)close(fd);
+                (void)close(fd);
                 return;
         }
         if (server->n_clients >= HTTP_SERVER_CLIENTS)
@@ -196,8 +193,8 @@ static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
         server->n_clients++;
         ev_io_init(&client->io, on_io, fd, EV_READ);
         ev_timer_init(&client->timeout, on_timeout, HTTP_SERVER_TIMEOUT_MS / 1000.0, 0.0);
-        ev_io_start(loop, &client->io);
-        ev_timer_start(loop, &client->timeout);
+        ev_io_start(server->loop, &client->io);
+        ev_timer_start(server->loop, &client->timeout);
         receive_some(client); /* the request comes with the connection, as a rule */
 }
 
@@ -262,9 +259,8 @@ int http_server_new(struct ev_loop *loop, const char *address, http_server_fn *a
                 (void)close(fd);
                 return error_oom(error);
         }
-        *server = (struct http_server){.loop = loop, .answer = answer, .userdata = userdata, .fd = fd};
-        ev_io_init(&server->acceptable, on_acceptable, fd, EV_READ);
-        ev_io_start(loop, &server->acceptable);
+        *server = (struct http_server){.loop = loop, .answer = answer, .userdata = userdata};
+        acceptor_start(&server->acceptor, loop, fd, on_accepted);
         *out = server;
         return 0;
 }
@@ -274,7 +270,7 @@ unsigned int http_server_port(const struct http_server *server)
         union socket_address address = {0};
         socklen_t length = sizeof(address);
 
-        if (getsockname(server->fd, &address.any, &length) < 0)
+        if (getsockname(server->acceptor.fd, &address.any, &length) < 0)
                 return 0;
         return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
@@ -285,7 +281,6 @@ void http_server_free(struct http_server *server)
                 return;
         while (server->clients)
                 client_free(server->clients);
-        ev_io_stop(server->loop, &server->acceptable);
-        (void)close(server->fd);
+        acceptor_end(&server->acceptor);
         free(server);
 }

@@ -82,9 +82,10 @@ int notify_fifo_new(struct ev_loop *loop, const char *path, notify_fifo_fn *noti
         fifo->path = strdup(path);
         if (!fifo->path)
                 return error_oom(error);
-        if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+        /* What stands there is left over, or laid there by somebody else who may write to the directory. */
+        if ((unlink(path) < 0 && errno != ENOENT) || mkfifo(path, 0600) < 0)
                 return fail(error, path, "make");
-        fifo->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        fifo->fd = open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
         if (fifo->fd < 0)
                 return fail(error, path, "open");
         ev_io_init(&fifo->readable, on_readable, fifo->fd, EV_READ);

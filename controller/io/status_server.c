@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/unix_socket.h"
+#include "io/acceptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,7 @@ struct status_server {
         status_server_fn *describe;
         void *userdata;
         char *path;
-        int fd;
-        ev_io acceptable;
+        struct acceptor acceptor;
         struct client *clients;
         unsigned int n_clients;
 };
@@ -45,7 +45,7 @@ static void client_free(struct client *client)
                 at = &(*at)->next;
         *at = client->next;
         if (server->n_clients-- == CLIENTS_MAX)
-                ev_io_start(server->loop, &server->acceptable);
+                acceptor_resume(&server->acceptor);
         ev_io_stop(server->loop, &client->writable);
         ev_timer_stop(server->loop, &client->timeout);
         (void)close(client->fd);
@@ -76,8 +76,9 @@ static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int revents)
         client_free(container_of(watcher, struct client, timeout));
 }
 
-static void client_new(struct status_server *server, int fd)
+static void on_accepted(struct acceptor *acceptor, int fd)
 {
+        struct status_server *server = container_of(acceptor, struct status_server, acceptor);
         _cleanup_json_ json_t *answer = server->describe(server->userdata);
         _cleanup_free_ char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
         struct client *client = text ? calloc(1, sizeof(*client)) : NULL;
@@ -91,43 +92,30 @@ static void client_new(struct status_server *server, int fd)
         client->text = TAKE_PTR(text);
         server->clients = client;
         if (++server->n_clients == CLIENTS_MAX)
-                ev_io_stop(server->loop, &server->acceptable);
+                acceptor_hold(&server->acceptor);
         ev_io_init(&client->writable, on_writable, fd, EV_WRITE);
         ev_timer_init(&client->timeout, on_timeout, ANSWER_TIMEOUT_S, 0.0);
         ev_io_start(server->loop, &client->writable);
         ev_timer_start(server->loop, &client->timeout);
 }
 
-static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
-{
-        struct status_server *server = container_of(watcher, struct status_server, acceptable);
-        int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        (void)loop;
-        (void)revents;
-        if (fd >= 0)
-                client_new(server, fd);
-}
-
 int status_server_new(struct ev_loop *loop, const char *path, status_server_fn *describe, void *userdata,
                       struct status_server **out, struct error *error)
 {
         struct status_server *server = calloc(1, sizeof(*server));
-        int r;
+        int fd;
 
         if (!server)
                 return error_oom(error);
         *server = (struct status_server){
             .loop = loop, .describe = describe, .userdata = userdata, .path = strdup(path)};
-        server->fd = server->path ? unix_socket_listen(path, 0600, error) : error_oom(error);
-        if (server->fd < 0) {
-                r = server->fd;
+        fd = server->path ? unix_socket_listen(path, 0600, error) : error_oom(error);
+        if (fd < 0) {
                 free(server->path);
                 free(server);
-                return r;
+                return fd;
         }
-        ev_io_init(&server->acceptable, on_acceptable, server->fd, EV_READ);
-        ev_io_start(loop, &server->acceptable);
+        acceptor_start(&server->acceptor, loop, fd, on_accepted);
         *out = server;
         return 0;
 }
@@ -138,8 +126,7 @@ void status_server_free(struct status_server *server)
                 return;
         while (server->clients)
                 client_free(server->clients);
-        ev_io_stop(server->loop, &server->acceptable);
-        (void)close(server->fd);
+        acceptor_end(&server->acceptor);
         (void)unlink(server->path);
         free(server->path);
         free(server);

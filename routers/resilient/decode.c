@@ -67,15 +67,6 @@ static bool get_prefix(const struct nlattr *attr, uint8_t family, uint8_t length
         return true;
 }
 
-static bool in_pools(const struct scope *scope, const struct prefix *prefix)
-{
-        for (size_t i = 0; i < scope->pools.count; i++)
-                if (prefix->length >= scope->pools.prefixes[i].length &&
-                    prefix_contains(&scope->pools.prefixes[i], &prefix->addr))
-                        return true;
-        return false;
-}
-
 /* RTA_GATEWAY, or RTA_VIA if the gateway's family is another. */
 static bool get_gateway(const struct nlattr *const *attrs, uint8_t family, struct addr *out)
 {
@@ -189,7 +180,8 @@ int decode_route(const struct nlmsghdr *message, const struct scope *scope, stru
         }
         /* Routes for some sources or services only are no part of what is mirrored. */
         if (route.table != RT_TABLE_MAIN || route.header->rtm_flags & RTM_F_CLONED ||
-            route.header->rtm_src_len || route.header->rtm_tos || !in_pools(scope, &route.prefix))
+            route.header->rtm_src_len || route.header->rtm_tos ||
+            !prefix_list_around(&scope->pools, &route.prefix))
                 return 0;
         return add_main_route(route.header, route.attrs, &route.prefix, fib);
 }
@@ -270,7 +262,7 @@ int decode_rule(const struct nlmsghdr *message, const struct scope *scope, struc
         return prefix_list_append(&fib->rules, &prefix);
 }
 
-bool decode_matters(const struct nlmsghdr *message, const struct scope *scope)
+enum relevance decode_relevance(const struct nlmsghdr *message, const struct scope *scope)
 {
         struct route_message route;
 
@@ -278,12 +270,14 @@ bool decode_matters(const struct nlmsghdr *message, const struct scope *scope)
         case RTM_NEWROUTE:
         case RTM_DELROUTE:
                 return parse_route(message, &route) &&
-                       (route.table == RT_TABLE_MAIN || route.table == scope->table) &&
-                       in_pools(scope, &route.prefix);
+                               (route.table == RT_TABLE_MAIN || route.table == scope->table) &&
+                               prefix_list_around(&scope->pools, &route.prefix)
+                           ? RELEVANT
+                           : RELEVANT_NOT;
         case RTM_NEWNEXTHOPBUCKET: /* flows that move to the next-hop that is to have them */
         case RTM_DELNEXTHOPBUCKET:
-                return false;
-        default:
-                return true;
+                return RELEVANT_NOT;
+        default: /* links, rules, and next-hops, which routes may refer to */
+                return RELEVANT_PERHAPS;
         }
 }

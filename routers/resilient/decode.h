@@ -2,6 +2,7 @@
 #pragma once
 
 #include "resilient/fib.h"
+#include "resilient/pace.h"
 
 #include <linux/netlink.h>
 
@@ -17,5 +18,5 @@ int decode_route(const struct nlmsghdr *message, const struct scope *scope, stru
 int decode_next_hop(const struct nlmsghdr *message, const struct scope *scope, struct fib *fib);
 int decode_rule(const struct nlmsghdr *message, const struct scope *scope, struct fib *fib);
 
-/* Whether a notification may be about something that the mirror depends on. */
-bool decode_matters(const struct nlmsghdr *message, const struct scope *scope);
+/* Whether a notification is about something that the mirror depends on. */
+enum relevance decode_relevance(const struct nlmsghdr *message, const struct scope *scope);

@@ -10,44 +10,42 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#define QUIET_MS 20     /* a round begins when nothing has changed for so long, */
-#define PATIENCE_MS 100 /* or when changes have gone on for so long */
-
 enum {
         EXIT_FINE = 0,
         EXIT_FAILED = 1,
         EXIT_USAGE = 2,
 };
 
+static void look(struct mirror *mirror, struct pace *pace)
+{
+        const int64_t began = clock_monotonic_ms();
+        int64_t wanted;
+        int r = mirror_update(mirror, began, &wanted);
+
+        pace_looked(pace, began, clock_monotonic_ms(), r < 0, wanted);
+}
+
 /* Returns the signal that ended it, or a negative errno. */
 static int follow(struct mirror *mirror, int signals)
 {
         struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
                                {.fd = netlink_fd(mirror->netlink), .events = POLLIN}};
-        int64_t next = clock_monotonic_ms(), dirty_since = -1;
         struct signalfd_siginfo signal;
+        struct pace pace;
 
+        pace_init(&pace, clock_monotonic_ms());
         for (;;) {
-                int64_t wait = next - clock_monotonic_ms();
+                int64_t wait = pace_due(&pace) - clock_monotonic_ms();
 
                 if (wait <= 0) {
-                        dirty_since = -1;
-                        mirror_update(mirror, clock_monotonic_ms(), &next);
+                        look(mirror, &pace);
                         continue;
                 }
                 if (poll(fds, 2, (int)wait) < 0 && errno != EINTR)
                         return -errno;
                 if (read(signals, &signal, sizeof(signal)) == sizeof(signal))
                         return (int)signal.ssi_signo;
-                if (netlink_changed(mirror->netlink)) {
-                        int64_t now = clock_monotonic_ms();
-
-                        if (dirty_since < 0)
-                                dirty_since = now;
-                        next = now + QUIET_MS;
-                        if (next > dirty_since + PATIENCE_MS)
-                                next = dirty_since + PATIENCE_MS;
-                }
+                pace_note(&pace, netlink_changes(mirror->netlink), clock_monotonic_ms());
         }
 }
 

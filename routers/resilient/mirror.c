@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define AGAIN_MS 10000 /* notifications can be missing: IPv4 routes over a link that went down, for one */
-
 static const char *const verbs[] = {
     [ADD_HOP] = "next-hop added",     [ADD_GROUP] = "group added",       [CHANGE_GROUP] = "group changed",
     [SET_ROUTE] = "route set",        [SET_THROW] = "route left plain",  [DELETE_ROUTE] = "route deleted",
@@ -126,20 +124,20 @@ static int follow(struct mirror *mirror, int64_t now_ms, int64_t *next_ms, struc
         return error->what[0] ? -EIO : 0;
 }
 
-void mirror_update(struct mirror *mirror, int64_t now_ms, int64_t *next_ms)
+int mirror_update(struct mirror *mirror, int64_t now_ms, int64_t *next_ms)
 {
         struct error error = {0};
-        int64_t park_ms = -1;
+        int r;
 
-        if (follow(mirror, now_ms, &park_ms, &error) < 0) {
+        *next_ms = -1;
+        r = follow(mirror, now_ms, next_ms, &error);
+        if (r < 0) {
                 complain(mirror, &error);
         } else if (mirror->last_error.what[0]) {
                 mirror->last_error = (struct error){0};
                 log_info("mirror", "follows the main table again");
         }
-        *next_ms = now_ms + AGAIN_MS;
-        if (park_ms >= 0 && park_ms < *next_ms)
-                *next_ms = park_ms;
+        return r;
 }
 
 int mirror_remove(struct mirror *mirror, struct error *error)

@@ -11,8 +11,9 @@ struct mirror {
         struct error last_error; /* so that a failure that lasts is logged once */
 };
 
-/* One round. *next_ms is when the next is due though nothing happens. */
-void mirror_update(struct mirror *mirror, int64_t now_ms, int64_t *next_ms);
+/* One round. *next_ms is when another one is wanted though nothing happens, or -1. 0 or a negative errno: not
+ * all is as it should be, which is logged. */
+int mirror_update(struct mirror *mirror, int64_t now_ms, int64_t *next_ms);
 
 /* Takes the whole mirror away; traffic follows the main table from then on. 0 or a negative errno with
  * *error set. */

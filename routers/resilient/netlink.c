@@ -10,6 +10,7 @@
 
 #define USER_HZ 100
 #define MESSAGE_SIZE 8192 /* a group of FIB_HOPS_MAX members takes 2 kB */
+#define EVENT_READS 100   /* in a row; where they never end there is something else to do too */
 #define DUMP_TRIES 5      /* a dump that a change has interrupted is worth nothing */
 
 typedef int (*decoder)(const struct nlmsghdr *message, const struct scope *scope, struct fib *fib);
@@ -17,6 +18,7 @@ typedef int (*decoder)(const struct nlmsghdr *message, const struct scope *scope
 struct netlink {
         const struct scope *scope;
         struct netlink_socket requests, events;
+        bool overrun;   /* notifications were lost, and the queue has not been empty since */
         decoder decode; /* while a dump runs */
         struct fib *fib;
 };
@@ -101,28 +103,37 @@ int netlink_fd(const struct netlink *netlink)
         return mnl_socket_get_fd(netlink->events.mnl);
 }
 
-bool netlink_changed(struct netlink *netlink)
+/* After ENOBUFS the kernel drops all until the queue is empty, and does not say so again: until then,
+ * anything may have changed. */
+enum relevance netlink_changes(struct netlink *netlink)
 {
         _Alignas(struct nlmsghdr) char buffer[32768];
         unsigned int ourselves = mnl_socket_get_portid(netlink->requests.mnl);
-        bool changed = false;
-        ssize_t n;
+        enum relevance highest = RELEVANT_NOT;
 
-        for (;;) {
-                n = recv(mnl_socket_get_fd(netlink->events.mnl), buffer, sizeof(buffer), MSG_DONTWAIT);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return changed || errno != EAGAIN; /* ENOBUFS: some were lost */
+        for (int i = 0; i < EVENT_READS; i++) {
+                ssize_t n =
+                    recv(mnl_socket_get_fd(netlink->events.mnl), buffer, sizeof(buffer), MSG_DONTWAIT);
+
+                if (n < 0 && errno == ENOBUFS)
+                        netlink->overrun = true;
+                if (netlink->overrun)
+                        highest = RELEVANT;
+                if (n < 0 && errno == EAGAIN) {
+                        netlink->overrun = false;
+                        break;
+                }
                 for (struct nlmsghdr *message = (struct nlmsghdr *)buffer; mnl_nlmsg_ok(message, (int)n);) {
+                        enum relevance relevance = decode_relevance(message, netlink->scope);
                         int left = (int)n;
 
-                        if (message->nlmsg_pid != ourselves)
-                                changed |= decode_matters(message, netlink->scope);
+                        if (message->nlmsg_pid != ourselves && relevance > highest)
+                                highest = relevance;
                         message = mnl_nlmsg_next(message, &left);
                         n = left;
                 }
         }
+        return highest;
 }
 
 static void put_addr(struct nlmsghdr *message, uint16_t type, const struct addr *addr)

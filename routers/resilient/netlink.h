@@ -16,8 +16,9 @@ int netlink_new(const struct scope *scope, struct netlink **out, struct error *e
 /* Becomes readable when something has changed. */
 int netlink_fd(const struct netlink *netlink);
 
-/* Takes all pending notifications; returns whether any matters, or may have been lost. */
-bool netlink_changed(struct netlink *netlink);
+/* Takes what notifications there are; returns the highest relevance of any, RELEVANT if some may have been
+ * lost. */
+enum relevance netlink_changes(struct netlink *netlink);
 
 /* Fills *fib (empty before) and sorts it. 0 or a negative errno, then with *error set. */
 int netlink_read(struct netlink *netlink, struct fib *fib, struct error *error);

@@ -1,5 +1,7 @@
 """coracle check with configurations and templates that are wrong: what an operator sees before he applies them."""
 import os
+import re
+import subprocess
 
 import badinput
 from badinput import CONFIG, Failed, expect_failure
@@ -38,6 +40,16 @@ def complaint_of_keepalived_is_passed_on(scratch):
 def keepalived_that_fails_silently_or_dies_is_an_error(scratch):
     expect_failure(scratch.check(*program(scratch, "#!/bin/sh\nexit 3\n")), 2, r"coracle: .*keepalived: \S")
     expect_failure(scratch.check(*program(scratch, "#!/bin/sh\nkill -9 $$\n")), 2, r"coracle: .*keepalived: \S")
+
+
+def file_that_cannot_be_written_is_said_and_removed(scratch):
+    check = "trap '' XFSZ; ulimit -f 0; exec \"$0\" check --config coracle.yaml --templates templates"
+    result = subprocess.run(["sh", "-c", check, scratch.coracle], cwd=scratch.path, capture_output=True, text=True, timeout=60,
+                            check=False)
+    expect_failure(result, 2, r"coracle: /tmp/coracle-check-\w+: cannot write: File too large")
+    path = re.search(r"/tmp/coracle-check-\w+", result.stderr).group()
+    if os.path.exists(path):
+        raise Failed(f"{path} is left behind")
 
 
 def bad_configuration_is_named_with_its_line(scratch):

@@ -243,16 +243,39 @@ def values_that_do_not_fit_a_template_are_named(scratch):
 def values_after_a_template_are_set_or_named(scratch):
     scratch.write("values.yaml", "name: web\nhold: 9\nnothing: false\n")
     scratch.write("any.conf", "{{name}} {{hold}} {{nothing.deep}}\n")
-    scratch.write("secret", "pass: word\nsecond line\n")
+    scratch.write("secret", "pass:word\nsecond line\n")
     render = ("render", "--values", "values.yaml", "any.conf")
     good = scratch.run(*render, "hold=3", "name=@secret", "nothing.deep=a=b")
-    if good.returncode or good.stdout != "pass: word 3 a=b\n":
+    if good.returncode or good.stdout != "pass:word 3 a=b\n":
         raise Failed(f"{good.returncode}\n{good.stdout}{good.stderr}")
     for setting, message in (("hold", r"hold: must be NAME=VALUE"), ("hold=", r"hold: there is no value"),
                              ("=3", r"a name is empty"), ("name.x=3", r"name\.x: \"name\" is no mapping"),
                              ("hold=[", r"hold:\d: "), ("name=@none", r"none: cannot open"),
                              ("nothing.dep=3", r"any\.conf:1: \{\{nothing\.deep\}\}")):
         expect_failure(scratch.run(*render, setting), 2, f"coracle: {message}")
+
+
+def passwords_that_would_mean_something_in_a_configuration_are_refused_and_not_shown(scratch):
+    """In YAML, exabgp.conf or frr.conf; and TCP MD5 takes 80 bytes."""
+    scratch.write("values.yaml", "password: false\n")
+    scratch.write("any.conf", "{{password}}\n")
+    scratch.write("coracle.yaml", CONFIG + "  passwordFile: secret\n")
+    values = ("render", "--values", "values.yaml", "any.conf", "password=@secret")
+    exabgp = ("render", "--config", "coracle.yaml", "--templates", "templates", "--output", "exabgp",
+              "--pod-address", "172.16.1.2", "--node-address", "10.0.0.106")
+    good = "AZaz09+/=._:-" + 67 * "x"
+    scratch.write("secret", f"{good}\r\n")
+    for arguments in (values, exabgp):
+        result = scratch.run(*arguments)
+        if result.returncode or good not in result.stdout:
+            raise Failed(f"{result.returncode}\n{result.stdout}{result.stderr}")
+    for bad in (b'hunt"er', b"hunt\\er", b"hunt er", b"hunt;er", b"hunt{er", b"hunt\xffer", good.encode() + b"x"):
+        scratch.write("secret", bad + b"\n")
+        for arguments in (values, exabgp):
+            result = scratch.run(*arguments)
+            expect_failure(result, 2, r"coracle: secret: a password is 1 to 80 of the characters A-Z a-z 0-9 \+ / = \. _ : -$")
+            if "hunt" in result.stderr or good in result.stderr:
+                raise Failed(f"it is shown: {result.stderr}")
 
 
 # ---- usage

@@ -18,6 +18,8 @@ from waiting import Failed, run, wait_for
 POD, NODE, REFLECTOR = "172.16.1.2", "10.0.0.106", "10.0.0.109"
 POD6, NODE6 = "fd00:16:1::2", "fd00:10::106"
 NODE_NETNS = "/run/coracle-netns/node"
+# Written by root, as pod-setup does it
+ALLOWED_POOLS = ("10.1.1.0/24", "10.1.2.0/23", "10.2.2.0/24", "10.3.3.0/24", "10.9.9.0/24", "fd00:1:1::/112")
 
 
 def node(*command, **options):
@@ -40,6 +42,8 @@ class Sandbox:
         run("mount", "-t", "tmpfs", "tmpfs", "/run")
         for directory in (os.path.dirname(NODE_NETNS), "/run/coracle", "/run/log"):
             os.mkdir(directory)
+        with open("/run/coracle/pools", "w", encoding="ascii") as file:
+            file.write("\n".join(ALLOWED_POOLS) + "\n")
         self.make_network()
         return self
 

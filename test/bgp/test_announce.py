@@ -65,10 +65,15 @@ def graceful_shutdown(pod):
 
 
 def foreign_prefix(pod):
-    pod.want([V4, V6, "10.9.9.9/32"])
+    pools = ["10.1.1.0/24", "10.9.9.0/24", "fd00:1:1::/112"]
+    pod.want([V4, "10.9.9.9/32", V6], pools=pools)
     wait_for(lambda: pod.report()["announced"] == [V4, "10.9.9.9/32", V6], "foreign prefix announced")
     time.sleep(0.2)
-    expect(set(pod.rib()) == {V4, V6}, "a prefix outside the pools is refused by the reflector")
+    expect(set(pod.rib()) == {V4, V6}, "a prefix outside the reflector's pools is refused by the reflector")
+    pod.want(["0.0.0.0/32", V4, "10.8.8.8/32", V6], pools=["0.0.0.0/1", "10.8.8.0/24", *pools[::2]])
+    wait_for(lambda: pod.report()["announced"] == [V4, V6], "only what the pod was set up for is announced")
+    routes = node("ip", "route", "show", "proto", "67")
+    expect("10.1.1.0/24" in routes and "0.0.0.0" not in routes and "10.8.8.0" not in routes, "and has a route on the node")
     pod.want([V4, V6])
 
 
@@ -167,12 +172,13 @@ def both_killed(pod):
 
 
 def many_routes(pod):
+    pools = ["10.1.1.0/24", "10.1.2.0/23", "fd00:1:1::/112"]
     many = [f"10.1.{i // 250 + 2}.{i % 250}/32" for i in range(300)]
-    pod.want([V4, V6] + many)
+    pod.want([V4, V6] + many, pools=pools)
     say("300 more routes", pod.wait_rib([V4, V6] + many))
     for _ in range(20):
-        pod.want([V4, V6])
-        pod.want([V4, V6] + many)
+        pod.want([V4, V6], pools=pools)
+        pod.want([V4, V6] + many, pools=pools)
         time.sleep(0.01)
     pod.want([V4, V6])
     say("20 times 300 off and on, then off", pod.wait_rib([V4, V6]))

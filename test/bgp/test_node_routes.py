@@ -5,6 +5,7 @@ everything that leads over it. Their exabgp is a pair of pipes that nobody reads
 """
 import collections
 import ctypes
+import fcntl
 import json
 import os
 import random
@@ -19,8 +20,8 @@ import sandbox
 from sandbox import NODE, NODE6, Failed, node, run, wait_for
 
 POOLS = {"a": ("10.1.1.0/24", "fd00:1:1::/112"), "b": ("10.2.2.0/24",)}
-VIP = "10.1.1.1"
-GRACE_S = 0.5    # NODE_ROUTES_GRACE_MS
+VIP, VIP2 = "10.1.1.1", "10.1.1.2"
+GRACE_S = 0.5    # NODE_PODS_GRACE_MS
 DEAD_S = 3.0     # the grace, a look every quarter of a second, and a machine that is busy
 LOST_S = 2.5     # a second without a datagram
 CHANGE_S = 1.5   # what the pod itself does
@@ -34,6 +35,7 @@ class Pod:
     def __init__(self, test, number, fleet="a"):
         self.test, self.number, self.fleet = test, number, fleet
         self.address, self.address6 = f"172.16.1.{number}", f"fd00:16:1::{number}"
+        self.next_hops = [NODE, NODE6]
         self.holder = self.announcer = None
         self.state, self.since = "absent", 0.0
         self.started = None  # when its announcer was, while it runs
@@ -80,15 +82,20 @@ class Pod:
         self.is_in(self.told)
         self.announcer = self.test.start(
             f"announcer-{self.number}",
-            ["nsenter", f"--net={self.netns()}", self.test.announcer, f"--next-hop={NODE}", f"--next-hop={NODE6}",
+            ["nsenter", f"--net={self.netns()}", self.test.announcer, *(f"--next-hop={hop}" for hop in self.next_hops),
              f"--node-netns={sandbox.NODE_NETNS}", f"--socket={socket_path or self.path}", f"--pod-address={self.address}",
              f"--pod-address={self.address6}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.started = time.monotonic()
 
-    def say(self, routes=True, graceful_shutdown=False, pools=None):
+    def commands(self):
+        """What it has told exabgp since the last time."""
+        os.set_blocking(self.announcer.stdout.fileno(), False)
+        return (self.announcer.stdout.read() or b"").decode()
+
+    def say(self, routes=True, graceful_shutdown=False, pools=None, families=".:", vips=(), **more):
         pools = POOLS[self.fleet] if pools is None else pools
-        routes = [pool.replace("0/24", "1/32") for pool in pools if routes and "." in pool]
-        message = {"routes": routes, "pools": sorted(pools), "graceful_shutdown": graceful_shutdown}
+        routes = [first_vip(pool) for pool in pools if routes and ("." if "." in pool else ":") in families]
+        message = {"routes": sorted((*routes, *vips)), "pools": sorted(pools), "graceful_shutdown": graceful_shutdown, **more}
         self.message = json.dumps(message).encode() + b"\n"
         self.test.speak(self)
 
@@ -97,6 +104,10 @@ class Pod:
 
     def drain(self):
         self.tell("draining", routes=False, graceful_shutdown=True)
+
+    def withhold(self):
+        """Serves, but not this one."""
+        self.tell("serving", withheld=[f"{VIP2}/32"])
 
     def idle(self):
         self.tell("idle", routes=False)
@@ -206,6 +217,10 @@ class Test(sandbox.Sandbox):
                     self.speak(pod)
 
 
+def first_vip(pool):
+    return pool.replace(".0/24", ".1/32").replace("::/112", "::1/128")
+
+
 def receive(client):
     try:
         return client.recv(1 << 16)
@@ -241,6 +256,15 @@ def expect(wanted, what, timeout=10.0):
     except Failed as error:
         raise Failed(f"{error}; there are {routes()} instead of {wanted}") from error
     print(f"  {what:<75} {seconds:5.2f} s", flush=True)
+
+
+def expect_steadily(wanted, what, seconds=1.5):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = routes()
+        if found != wanted:
+            raise Failed(f"{what}: there are {found} instead of {wanted}")
+    print(f"  {what:<75} all {seconds:.1f} s", flush=True)
 
 
 def foreign():
@@ -337,6 +361,154 @@ def come_and_go(one, two, three, other):
     for pod in (two, three, one):
         pod.serve()
     expect(leads_to(one, two, three, other), "all again")
+
+
+def without_next_hop(one, two, three, other):
+    """What cannot be announced is not served."""
+    three.leave()
+    three.next_hops = [NODE]
+    three.say(families=":")
+    three.start()
+    expect(leads_to(one, two, other), "two pods")
+    time.sleep(0.5)
+    expect_steadily(leads_to(one, two, other), "a pod with IPv6 VIPs and no next-hop for them")
+    three.end_announcer(signal.SIGTERM)
+    three.next_hops = [NODE, NODE6]
+    three.serve()
+    three.start()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def first_checks(one, two, three, other):
+    """A pod whose first checks are not over may not serve all VIPs yet that the others do."""
+    three.leave()
+    three.say(starting=True)
+    three.start()
+    expect(leads_to(one, two, other), "two pods")
+    time.sleep(0.5)
+    expect_steadily(leads_to(one, two, other), "a pod whose first checks are not over")
+    two.idle()
+    one.drain()
+    expect(leads_to(three, other) | {pool: {one.address6 if ":" in pool else one.address: 1,
+                                            three.address6 if ":" in pool else three.address: 255} for pool in POOLS["a"]},
+           "but no other serves")
+    one.serve()
+    expect(leads_to(one, three, other), "one does")
+    three.serve()
+    two.serve()
+    expect(leads_to(one, two, three, other), "its first checks are over")
+
+
+def one_family_only(one, two, three, other):
+    """A pool in which a pod serves nothing is none of its."""
+    three.say(families=".")
+    wanted = leads_to(one, two, three, other)
+    del wanted[POOLS["a"][1]][three.address6]
+    expect(wanted, "a pod without IPv6 VIPs")
+    three.serve()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def withheld(one, two, three, other):
+    """A VIP that a pod withholds while it serves others gets a route of its own, past that pod."""
+    def leads(*pods):
+        return leads_to(one, two, three, other) | {VIP2: {pod.address: 255 if len(pods) > 1 else None for pod in pods}}
+
+    fleet = (one, two, three)
+    for pod in fleet:
+        pod.say(vips=[f"{VIP2}/32"])
+    time.sleep(0.5)
+    expect_steadily(leads_to(one, two, three, other), "all serve all VIPs", 0.5)
+    three.withhold()
+    expect(leads(one, two), "one withholds a VIP: this has a route past it")
+    time.sleep(0.5)
+    expect_steadily(leads(one, two), "and nothing changes")
+    two.withhold()
+    expect(leads(one), "another one")
+    one.withhold()
+    expect_steadily(leads(one), "all of them: nobody announces it")
+    three.say(vips=[f"{VIP2}/32"])
+    expect(leads(three), "one of them serves it again")
+    for pod in (one, two):
+        pod.say(vips=[f"{VIP2}/32"])
+    expect(leads(*fleet), "all of them: the flows stay where they are")
+    two.drain()
+    expect({**leads(*fleet), **{pool: {**gateways, two.address6 if ":" in pool else two.address: 1}
+                                for pool, gateways in leads(*fleet).items() if pool in (VIP2, *POOLS["a"])}}, "one leaves")
+    two.leave()
+    expect(leads_to(one, three, other) | {VIP2: {one.address: 255, three.address: 255}}, "and has left")
+    three.destroy()
+    expect(leads_to(one, other), "one pod remains: its route to all of the pool will do", DEAD_S)
+    two.start()
+    two.withhold()
+    expect(leads_to(one, two, other) | {VIP2: {one.address: None}}, "a pod comes that withholds the VIP")
+    one.serve()
+    two.serve()
+    expect(leads_to(one, two, other), "its Service is deleted")
+    three.start()
+    three.serve()
+    expect(leads_to(one, two, three, other), "all again")
+
+
+def untrusted_pools(one, *_):
+    """What somebody else than root can write says nothing of what may be done with the node's routes."""
+    def refused(path, where):
+        said = one.run("sh", "-c", '"$@" < /dev/null 2>&1; echo $?', "sh", one.test.announcer, f"--next-hop={NODE}",
+                       f"--node-netns={sandbox.NODE_NETNS}", f"--pod-address={one.address}", f"--pools={path}")
+        if not said.endswith("\n1\n") or f"where={where} " not in said:
+            raise Failed(f"{path} is no reason to end: {said}")
+
+    def write(path, text, mode=0o644):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    os.mkdir("/run/open")
+    os.chmod("/run/open", 0o777)
+    os.symlink("/run/coracle/pools", "/run/link")
+    for path in (write("/run/open/pools", "10.1.1.0/24\n"),  # others could put theirs in its place
+                 write("/run/group", "10.1.1.0/24\n", 0o664), write("/run/all", "10.1.1.0/24\n", 0o646),
+                 "/run/none", "/run/link", "/run/coracle", "/dev/null"):
+        refused(path, path)
+    refused(write("/run/typo", "10.1.1.0/24\n10.1.1.1/24\n"), "/run/typo:2")
+    print("  a file of pools that others can write or replace is refused")
+
+
+def lock_held(one, two, three, other):
+    """By an announcer that was stopped at the wrong moment, say. Whoever needs no change of his own does not mind."""
+    def hold():
+        file = open(sandbox.NODE_NETNS, encoding="ascii")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return file
+
+    for pod in (one, two):
+        pod.commands()
+    with hold():
+        three.destroy()
+        expect_steadily(leads_to(one, two, three, other), "a pod has died, and somebody holds the lock", 2.5)
+    said = [pod.commands() for pod in (one, two)]
+    if any("withdraw" in commands for commands in said):
+        raise Failed(f"the others said: {said}")
+    expect(leads_to(one, two, other), "the lock is free: what the dead pod has left is removed")
+    with hold():
+        node("ip", "route", "del", POOLS["a"][0], "proto", "67")
+        time.sleep(0.6)
+        if one.commands():
+            raise Failed("the first failure made it withdraw")
+        wait_for(lambda: "withdraw route" in one.commands(), "without a node route nothing is announced", 2.5)
+    expect(leads_to(one, two, other), "the lock is free: a route that was deleted is back")
+    two.idle()
+    expect(leads_to(one, other), "one of them has nothing to serve")
+    two.commands()
+    with hold():
+        two.serve()
+        time.sleep(1)
+        if "announce" in two.commands():
+            raise Failed("a pod announced before it was in the node's route")
+    three.start()
+    expect(leads_to(one, two, three, other), "all again")
+    wait_for(lambda: "announce route" in two.commands(), "announced then")
 
 
 def crash(one, two, three, other):
@@ -517,7 +689,7 @@ def random_steps(pods):
     for _ in range(STEPS):
         pod = chance.choice(pods)
         if pod.announcer:
-            chance.choice((pod.leave, pod.serve, pod.serve, pod.drain, pod.idle, lambda: kill_announcer(pod),
+            chance.choice((pod.leave, pod.serve, pod.serve, pod.withhold, pod.drain, pod.idle, lambda: kill_announcer(pod),
                            pod.lose_exabgp, pod.destroy))()
         elif pod.holder and chance.random() < 0.2:
             pod.destroy()
@@ -558,7 +730,8 @@ def test(pods):
     threading.Thread(target=pods.be_coracles, daemon=True).start()
     fleet = [pods.pod(11), pods.pod(12), pods.pod(13)]
     other = pods.pod(14, "b")
-    for act in (come_and_go, crash, come_after_the_dead, flows_stay, link_lost, own_link_lost):
+    for act in (come_and_go, without_next_hop, one_family_only, first_checks, withheld, untrusted_pools, lock_held, crash,
+                come_after_the_dead, flows_stay, link_lost, own_link_lost):
         act(*fleet, other)
     random_steps([*fleet, other])
     for pod in (*fleet, other):

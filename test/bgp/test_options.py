@@ -1,8 +1,10 @@
 """coracle-announcer's command line: exit codes, messages, the environment twins, and how it ends."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 ANNOUNCER = sys.argv[2]
 HOP = ["--next-hop", "10.0.0.106"]
@@ -58,7 +60,26 @@ def ends():
         check("SIGTERM: 0", process.wait(10) == 0)
 
 
+def chosen_by_others():
+    """Whoever has none of the rights that the program's file gives does not say what they are used for."""
+    if os.geteuid() != 0 or not shutil.which("setcap"):
+        print("  skipped: only root gives capabilities to a file")
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        program = shutil.copy(ANNOUNCER, directory)
+        subprocess.run(["setcap", "cap_net_admin+ep", program], check=True)
+        arguments = [program, *HOP, *SOCKET, "--pod-address", "172.16.1.2", "--node-netns", "/nowhere/netns"]
+        for more, code, word in (([], 1, "/nowhere/netns"), (["--pools", "/run/coracle/pools"], 1, "/nowhere/netns"),
+                                 (["--pools", "/tmp/mine"], 2, "--pools")):
+            result = subprocess.run([*arguments, *more], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20,
+                                    check=False, user=65534, group=65534, extra_groups=[])
+            check(f"with capabilities of its file, {' '.join(more) or 'the default'}: {code}",
+                  result.returncode == code and word in result.stderr)
+
+
 usage()
 environment()
 ends()
+chosen_by_others()
 sys.exit(check.failed > 0)

@@ -14,8 +14,9 @@ static void try_set(const char *line, size_t length)
         FUZZ_ASSERT(announce_set_encode(&set, &text) == 0);
         FUZZ_ASSERT(announce_set_decode(text.text, text.length - 1, &again, &error) == 0);
         FUZZ_ASSERT(prefix_list_equal(&set.routes, &again.routes) &&
-                    prefix_list_equal(&set.pools, &again.pools));
-        FUZZ_ASSERT(set.graceful_shutdown == again.graceful_shutdown);
+                    prefix_list_equal(&set.pools, &again.pools) &&
+                    prefix_list_equal(&set.withheld, &again.withheld));
+        FUZZ_ASSERT(set.graceful_shutdown == again.graceful_shutdown && set.starting == again.starting);
         FUZZ_ASSERT(announce_set_diff(&set, &again, NULL, NULL, &lines) == 0 && !lines.length);
 }
 
@@ -29,7 +30,9 @@ static void try_report(const char *line, size_t length)
                 return;
         FUZZ_ASSERT(announce_report_encode(&report, &text) == 0);
         FUZZ_ASSERT(announce_report_decode(text.text, text.length - 1, &again, &error) == 0);
-        FUZZ_ASSERT(announce_report_equal(&report, &again));
+        FUZZ_ASSERT(prefix_list_equal(&report.announced, &again.announced));
+        FUZZ_ASSERT(report.graceful_shutdown == again.graceful_shutdown);
+        FUZZ_ASSERT(report.neighbors_up == again.neighbors_up && report.neighbors == again.neighbors);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -19,7 +19,7 @@ static void decode(const struct nlmsghdr *message, struct fib *fib)
 {
         int r = 0;
 
-        (void)decode_matters(message, &scope);
+        (void)decode_relevance(message, &scope);
         if (message->nlmsg_type == RTM_NEWROUTE)
                 r = decode_route(message, &scope, fib);
         else if (message->nlmsg_type == RTM_NEWNEXTHOP)

@@ -21,7 +21,8 @@ static int decode(const char *line, struct announce_set *set, struct error *erro
 
 static void set_survives_a_round_trip(void **state)
 {
-        _cleanup_announce_set_ struct announce_set set = {.graceful_shutdown = true}, back = {0};
+        _cleanup_announce_set_ struct announce_set set = {.graceful_shutdown = true, .starting = true},
+                                                   back = {0};
         _cleanup_strbuf_ struct strbuf line = {0};
         struct error error;
 
@@ -29,13 +30,18 @@ static void set_survives_a_round_trip(void **state)
         add(&set.routes, "fd00:1:1::1/128");
         add(&set.routes, "10.1.1.1/32");
         add(&set.pools, "10.1.1.0/24");
+        add(&set.withheld, "10.1.1.2/32");
         assert_int_equal(announce_set_encode(&set, &line), 0);
-        assert_string_equal(line.text, "{\"routes\":[\"10.1.1.1/32\",\"fd00:1:1::1/128\"],"
-                                       "\"pools\":[\"10.1.1.0/24\"],\"graceful_shutdown\":true}\n");
+        assert_string_equal(line.text,
+                            "{\"routes\":[\"10.1.1.1/32\",\"fd00:1:1::1/128\"],"
+                            "\"pools\":[\"10.1.1.0/24\"],\"graceful_shutdown\":true,\"starting\":true,"
+                            "\"withheld\":[\"10.1.1.2/32\"]}\n");
         assert_int_equal(announce_set_decode(line.text, line.length - 1, &back, &error), 0);
         assert_true(prefix_list_equal(&set.routes, &back.routes));
         assert_true(prefix_list_equal(&set.pools, &back.pools));
         assert_true(back.graceful_shutdown);
+        assert_true(back.starting);
+        assert_true(prefix_list_equal(&set.withheld, &back.withheld));
 }
 
 static void empty_set_survives_a_round_trip(void **state)
@@ -59,12 +65,37 @@ static void unsorted_and_doubled_prefixes_come_out_in_order(void **state)
 
         (void)state;
         assert_int_equal(decode("{\"routes\":[\"10.1.1.2/32\",\"10.1.1.1/32\",\"10.1.1.2/32\"],\"pools\":[],"
-                                "\"graceful_shutdown\":false,\"since\":\"a later version\"}",
+                                "\"graceful_shutdown\":false,\"since\":\"another version\"}",
                                 &set, &error),
                          0);
         assert_int_equal(set.routes.count, 2);
+        assert_false(set.starting);
         assert_string_equal(prefix_format(&set.routes.prefixes[0], text), "10.1.1.1/32");
         assert_true(prefix_list_contains(&set.routes, &set.routes.prefixes[1]));
+}
+
+static void prefix_is_found_inside_the_first_that_holds_all_of_it(void **state)
+{
+        static const struct {
+                const char *prefix, *around;
+        } cases[] = {
+            {"10.1.1.7/32", "10.1.1.0/24"}, {"10.1.1.0/24", "10.1.1.0/24"},       {"10.1.0.0/16", NULL},
+            {"10.1.2.0/32", NULL},          {"fd00:1:1::/120", "fd00:1:1::/112"}, {"fd00:1:1::/64", NULL}};
+        _cleanup_prefix_list_ struct prefix_list pools = {0};
+        char text[PREFIX_TEXT_SIZE];
+
+        (void)state;
+        add(&pools, "10.1.1.0/24");
+        add(&pools, "fd00:1:1::/112");
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                const struct prefix *around;
+                struct prefix prefix;
+
+                assert_int_equal(prefix_parse(cases[i].prefix, &prefix), 0);
+                around = prefix_list_around(&pools, &prefix);
+                assert_string_equal(around ? prefix_format(around, text) : "none",
+                                    cases[i].around ? cases[i].around : "none");
+        }
 }
 
 static void foreign_bytes_are_refused_and_leave_the_set_alone(void **state)
@@ -82,6 +113,8 @@ static void foreign_bytes_are_refused_and_leave_the_set_alone(void **state)
             "{\"routes\":[\"10.1.1.1/24\"],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[\"10.1.1.1/32 next-hop 6.6.6.6\"],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":0}",
+            "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false,\"starting\":null}",
+            "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false,\"withheld\":[\"x\"]}",
             "{\"routes\":[],\"routes\":[],\"pools\":[],\"graceful_shutdown\":false}",
             "{\"routes\":[],\"pools\":[],\"graceful_shutdown\":false} x",
         };
@@ -126,7 +159,9 @@ static void report_survives_a_round_trip(void **state)
                             "{\"announced\":[\"10.1.1.1/32\"],\"graceful_shutdown\":true,\"neighbors_up\":1,"
                             "\"neighbors\":2}\n");
         assert_int_equal(announce_report_decode(line.text, line.length - 1, &back, &error), 0);
-        assert_true(announce_report_equal(&report, &back));
+        assert_true(prefix_list_equal(&report.announced, &back.announced) && back.graceful_shutdown);
+        assert_int_equal(back.neighbors_up, 1);
+        assert_int_equal(back.neighbors, 2);
 }
 
 static void report_that_lacks_something_or_has_a_bad_count_is_refused(void **state)
@@ -216,6 +251,7 @@ int main(void)
             cmocka_unit_test(set_survives_a_round_trip),
             cmocka_unit_test(empty_set_survives_a_round_trip),
             cmocka_unit_test(unsorted_and_doubled_prefixes_come_out_in_order),
+            cmocka_unit_test(prefix_is_found_inside_the_first_that_holds_all_of_it),
             cmocka_unit_test(foreign_bytes_are_refused_and_leave_the_set_alone),
             cmocka_unit_test(message_beyond_the_limit_is_refused),
             cmocka_unit_test(report_survives_a_round_trip),

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static char directory[] = "/tmp/coracle-fileio-XXXXXX";
@@ -95,15 +97,41 @@ static void directory_is_no_file(void **state)
         assert_int_equal(file_read(directory, 10, &text, &error), -EISDIR);
 }
 
-static void full_disk_leaves_nothing_behind(void **state)
+static void failed_write_leaves_nothing_behind(void **state)
 {
+        const struct rlimit nothing = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+        struct rlimit before;
         struct error error;
 
         (void)state;
-        /* PATH.new is made a link to a device that is always full. */
-        assert_int_equal(symlink("/dev/full", in_directory("f.new")), 0);
-        assert_int_equal(file_write_new(in_directory("f"), "x", 1, 0600, &error), -ENOSPC);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+        assert_int_equal(file_write_new(in_directory("f"), "x", 1, 0600, &error), -EFBIG);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         assert_int_equal(access(in_directory("f.new"), F_OK), -1);
+}
+
+/* The directory may be one that somebody else writes to as well. */
+static void what_stands_in_the_new_files_place_is_removed_not_written_to(void **state)
+{
+        _cleanup_strbuf_ struct strbuf text = {0};
+        struct error error;
+        char other[PATH_MAX];
+
+        (void)state;
+        (void)snprintf(other, sizeof(other), "%s", in_directory("other"));
+        assert_int_equal(file_write_new(other, "mine", 4, 0600, &error), 0);
+        assert_int_equal(file_replace(other, &error), 0);
+        assert_int_equal(symlink(other, in_directory("f.new")), 0);
+        assert_int_equal(file_write_new(in_directory("f"), "hello", 5, 0600, &error), 0);
+        assert_int_equal(file_replace(in_directory("f"), &error), 0);
+        assert_int_equal(file_read(other, 10, &text, &error), 0);
+        assert_string_equal(text.text, "mine");
+        strbuf_reset(&text);
+        assert_int_equal(file_read(in_directory("f"), 10, &text, &error), 0);
+        assert_string_equal(text.text, "hello");
+        assert_int_equal(unlink(other), 0);
 }
 
 static void path_that_is_too_long_is_refused(void **state)
@@ -126,7 +154,8 @@ int main(void)
             cmocka_unit_test(file_beyond_the_limit_is_refused),
             cmocka_unit_test(absent_file_is_named),
             cmocka_unit_test(directory_is_no_file),
-            cmocka_unit_test(full_disk_leaves_nothing_behind),
+            cmocka_unit_test(failed_write_leaves_nothing_behind),
+            cmocka_unit_test(what_stands_in_the_new_files_place_is_removed_not_written_to),
             cmocka_unit_test(path_that_is_too_long_is_refused),
         };
 

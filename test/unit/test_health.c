@@ -7,7 +7,6 @@ static const struct health well = {
     .keepalived_up = true,
     .table_readable = true,
     .planned = true,
-    .keepalived_age_ms = 1000,
     .wanted = 2,
     .announced = 2,
     .announcer_connected = true,
@@ -95,17 +94,37 @@ static void pod_with_nothing_to_announce_needs_no_session(void **state)
         expect(health, 1, REST "[+]announced ok\nready\n");
 }
 
-static void first_health_checks_are_waited_for_but_not_for_ever(void **state)
+static void first_health_checks_are_waited_for(void **state)
 {
         struct health health = well;
 
         (void)state;
-        health.unchecked = true;
+        health.checking = true;
         expect(health, 0, REST "[-]announced: the first health checks are under way\nnot ready\n");
         health.wanted = health.announced = 0; /* as long as none has passed */
         expect(health, 0, REST "[-]announced: the first health checks are under way\nnot ready\n");
-        health.keepalived_age_ms = HEALTH_FIRST_CHECKS_MS;
-        expect(health, 1, REST "[+]announced ok\nready\n");
+}
+
+static void checks_are_over_when_no_vip_waits_for_one_and_do_not_take_for_ever(void **state)
+{
+        struct ipvs_vip_state vips[2] = {{.matches = true, .up = 1, .down = 3}, {.matches = true}};
+        struct route route[2] = {{.state = ROUTE_ANNOUNCED}, {.state = ROUTE_NO_REAL_SERVER}};
+        const struct routes routes = {.routes = route, .count = 2};
+        const struct plan plan = {.n_vips = 2};
+
+        (void)state;
+        assert_false(health_is_checking(NULL, NULL, &(struct routes){0}, false, 0));
+        assert_true(health_is_checking(&plan, vips, &routes, true, 100));
+        assert_false(health_is_checking(&plan, vips, &routes, false, 100));
+        vips[1].down = 1;
+        assert_true(health_is_checking(&plan, vips, &routes, false, 100));
+        assert_true(health_is_checking(&plan, vips, &routes, false, HEALTH_FIRST_CHECKS_MS - 1));
+        assert_false(health_is_checking(&plan, vips, &routes, false, HEALTH_FIRST_CHECKS_MS));
+        vips[1].up = 1;
+        route[1].state = ROUTE_HELD_DOWN;
+        assert_true(health_is_checking(&plan, vips, &routes, false, 100));
+        route[1].state = ROUTE_ANNOUNCED;
+        assert_false(health_is_checking(&plan, vips, &routes, false, 100));
 }
 
 static void vrrp_does_not_ask_for_announcements(void **state)
@@ -115,7 +134,7 @@ static void vrrp_does_not_ask_for_announcements(void **state)
         (void)state;
         health.local = true;
         health.sessions_up = 0;
-        health.unchecked = true;
+        health.checking = true;
         expect(health, 1, REST "ready\n");
 }
 
@@ -128,7 +147,8 @@ int main(void)
             cmocka_unit_test(cluster_without_services_needs_no_table),
             cmocka_unit_test(pod_that_is_to_announce_is_ready_when_a_session_can_carry_it),
             cmocka_unit_test(pod_with_nothing_to_announce_needs_no_session),
-            cmocka_unit_test(first_health_checks_are_waited_for_but_not_for_ever),
+            cmocka_unit_test(first_health_checks_are_waited_for),
+            cmocka_unit_test(checks_are_over_when_no_vip_waits_for_one_and_do_not_take_for_ever),
             cmocka_unit_test(vrrp_does_not_ask_for_announcements),
         };
 

@@ -146,7 +146,7 @@ static int add_routes(const struct config *config, const struct plan *plan, stru
         states[0].matches = true;
         r = routes_update(&routes, &input, &next_ms);
         if (r >= 0)
-                r = routes_collect(&routes, &config->bgp, &set.routes);
+                r = routes_collect(&routes, &config->bgp, &set);
         return r < 0 ? r : announce_set_encode(&set, out);
 }
 

@@ -237,6 +237,44 @@ static void exabgp_that_is_slow_is_told_the_latest_only(void **state)
         assert_non_null(strstr(speaker_output(speaker)->text, WITHDRAW("10.1.2.99")));
 }
 
+/* Its answers, or that it reads again, bring us on: until then a retry that is due must not keep the alarm
+ * ringing.
+ */
+static void a_retry_that_cannot_be_made_yet_is_no_deadline(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+        _cleanup_strbuf_ struct strbuf many = {0};
+
+        (void)state;
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(strbuf_printf(&many, "%s\"10.1.2.%d/32\"", i ? "," : "", i), 0);
+        hear(speaker, many.text, false, 10);
+        strbuf_reset(speaker_output(speaker));
+        answer(speaker, "error", 11);
+        hear(speaker, many.text, false, 1500);
+        assert_int_equal(speaker_tick(speaker, 1500), 0);
+        expect(speaker, "");
+        assert_true(speaker_deadline(speaker) > 1500);
+        for (int i = 0; i < 35; i++)
+                answer(speaker, "done", 1501);
+        expect(speaker, SYNC);
+}
+
+static void exabgp_that_does_not_read_keeps_no_alarm_ringing(void **state)
+{
+        _cleanup_(speaker_free_p) struct speaker *speaker = synced();
+
+        (void)state;
+        hear(speaker, "\"10.1.1.1/32\"", false, 10);
+        for (int64_t now = 500; now < 20000; now += 500) {
+                hear(speaker, "\"10.1.1.1/32\"", false, now);
+                assert_true(speaker_deadline(speaker) > now);
+        }
+        expect(speaker, ANNOUNCE("10.1.1.1"));
+        assert_int_equal(speaker_tick(speaker, 20000), 0); /* it has read again */
+        expect(speaker, SYNC);
+}
+
 static void an_error_makes_it_ask_again_in_a_while(void **state)
 {
         _cleanup_(speaker_free_p) struct speaker *speaker = synced();
@@ -401,6 +439,8 @@ int main(void)
             cmocka_unit_test(graceful_shutdown_is_a_new_announcement),
             cmocka_unit_test(exabgp_that_does_not_read_costs_no_memory),
             cmocka_unit_test(exabgp_that_is_slow_is_told_the_latest_only),
+            cmocka_unit_test(a_retry_that_cannot_be_made_yet_is_no_deadline),
+            cmocka_unit_test(exabgp_that_does_not_read_keeps_no_alarm_ringing),
             cmocka_unit_test(an_error_makes_it_ask_again_in_a_while),
             cmocka_unit_test(exabgp_without_acks_is_served_all_the_same),
             cmocka_unit_test(nothing_is_announced_while_not_permitted),

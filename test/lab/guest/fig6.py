@@ -241,6 +241,7 @@ def start_lb(pod):
     if containers.available():
         containers.start_init(pod)
     else:
+        shutil.copyfile(f"{RENDERED}/pools", f"{pod.run_dir}/coracle/pools")
         with open(f"{RENDERED}/pools", encoding="ascii") as pools:
             pod.output(f"{LAB}/tree/deploy/netns-setup", *pools.read().split())
     start_containers(pod)

@@ -8,11 +8,11 @@
 #include "app/observer.h"
 #include "app/planner.h"
 #include "app/prober.h"
+#include "app/publisher.h"
 #include "app/sources.h"
 #include "app/table.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/health.h"
 #include "io/announce_server.h"
 #include "io/files.h"
 
@@ -23,8 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define ROUTES_RETRY_MS 1000
 
 struct controller {
         struct ev_loop *loop;
@@ -44,11 +42,8 @@ struct controller {
         struct announce_server *announce_server;
         struct observer *observer;
         struct fleet *fleet;
-        struct announce_set announce_set;
-        struct routes routes;
+        struct publisher *publisher;
         struct leaver *leaver;
-        bool unpublished;      /* the routes have changed since the announcer was told */
-        ev_timer routes_again; /* a hold time is over */
         int64_t keepalived_since_ms;
         ev_signal sigterm, sigint, sighup;
 };
@@ -89,90 +84,27 @@ static void on_plan_due(void *userdata)
 
 /* ---- kernel table → routes → announcer ---- */
 
-static void log_routes(const struct routes *routes)
-{
-        for (size_t i = 0; i < routes->count; i++) {
-                char text[ADDR_TEXT_SIZE];
-
-                log_debug("routes", "state", LOG_TEXT("vip", addr_format(&routes->routes[i].vip, text)),
-                          LOG_TEXT("route", route_state_name(routes->routes[i].state)));
-        }
-}
-
-/* Tells the announcer, and the log if the routes are others than before. 0 or -ENOMEM; what it was told stands
- * in announce_set. */
-static int publish_routes(struct controller *c, bool starting)
-{
-        _cleanup_announce_set_ struct announce_set set = {0};
-        int r = prefix_list_copy(&set.pools, &c->announce_set.pools);
-
-        if (r == 0)
-                r = routes_collect(&c->routes, &c->config->bgp, &set);
-        if (r < 0)
-                return r;
-        set.graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING;
-        set.starting = starting;
-        r = announce_server_set(c->announce_server, &set);
-        if (r < 0)
-                return r;
-        if (!prefix_list_equal(&c->announce_set.routes, &set.routes))
-                log_info("routes", "announcing", LOG_INT("routes", set.routes.count),
-                         LOG_INT("before", c->announce_set.routes.count),
-                         LOG_INT("vips", c->routes.count));
-        log_routes(&c->routes);
-        announce_set_clear(&c->announce_set);
-        c->announce_set = set;
-        set = (struct announce_set){0};
-        return 0;
-}
-
 /* Before anything is announced again the table is looked at again: on_table_looked goes on. */
-static void on_routes_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_routes_again(void *userdata)
 {
-        (void)loop;
-        (void)revents;
-        table_look(container_of(watcher, struct controller, routes_again)->table);
-}
-
-static bool is_checking(const struct controller *c, int64_t now_ms)
-{
-        return health_is_checking(applier_plan(c->applier), table_states(c->table), &c->routes,
-                                  table_is_settling(c->table), now_ms - c->keepalived_since_ms);
+        table_look(((struct controller *)userdata)->table);
 }
 
 static void update_routes(struct controller *c)
 {
-        const struct routes_input input = {
-            .plan = applier_plan(c->applier),
-            .kernel = table_states(c->table),
-            .synced = sources_synced(c->sources),
-            .strays = fleet_strays(c->fleet),
-            .keepalived_up = keepalived_is_up(c->keepalived),
-            .settling = table_is_settling(c->table),
-            .draining = leaver_phase(c->leaver) >= LEAVE_DRAINING,
-            .now_ms = clock_monotonic_ms(),
+        const struct publisher_input input = {
+            .routes = {.plan = applier_plan(c->applier),
+                       .kernel = table_states(c->table),
+                       .synced = sources_synced(c->sources),
+                       .strays = fleet_strays(c->fleet),
+                       .keepalived_up = keepalived_is_up(c->keepalived),
+                       .settling = table_is_settling(c->table),
+                       .draining = leaver_phase(c->leaver) >= LEAVE_DRAINING},
+            .keepalived_since_ms = c->keepalived_since_ms,
+            .graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING,
         };
-        const int64_t checked_ms = c->keepalived_since_ms + HEALTH_FIRST_CHECKS_MS;
-        int64_t next_ms;
-        int r = routes_update(&c->routes, &input, &next_ms);
-        const bool starting = is_checking(c, input.now_ms);
 
-        c->unpublished |= r > 0 || starting != c->announce_set.starting;
-        if (r >= 0 && c->unpublished)
-                r = publish_routes(c, starting);
-        if (r >= 0)
-                c->unpublished = false;
-        else
-                log_error("routes", "out of memory; what is announced stays as it is for now");
-        if (starting && (next_ms < 0 || next_ms > checked_ms))
-                next_ms = checked_ms;
-        if (r < 0 && (next_ms < 0 || next_ms > input.now_ms + ROUTES_RETRY_MS))
-                next_ms = input.now_ms + ROUTES_RETRY_MS;
-        ev_timer_stop(c->loop, &c->routes_again);
-        if (next_ms >= 0) {
-                ev_timer_set(&c->routes_again, (double)(next_ms - input.now_ms) / 1000, 0.0);
-                ev_timer_start(c->loop, &c->routes_again);
-        }
+        publisher_update(c->publisher, &input);
 }
 
 static void on_table_looked(void *userdata)
@@ -255,7 +187,6 @@ static void on_leave_phase(void *userdata)
 {
         struct controller *c = userdata;
 
-        c->unpublished = true;
         update_routes(c);
         if (leaver_phase(c->leaver) == LEAVE_OVER && !keepalived_stop(c->keepalived))
                 ev_break(c->loop, EVBREAK_ALL);
@@ -322,9 +253,8 @@ static void on_observed(void *userdata, struct observed *out)
             .sources = c->sources,
             .keepalived = c->keepalived,
             .announce_server = c->announce_server,
-            .routes = &c->routes,
-            .announce_set = &c->announce_set,
-            .checking = is_checking(c, clock_monotonic_ms()),
+            .routes = publisher_routes(c->publisher),
+            .announce_set = publisher_set(c->publisher),
             .ipvs_counts = &c->ipvs_counts,
             .reconcile = planner_durations(c->planner),
             .leaving = leaver_phase(c->leaver),
@@ -345,15 +275,17 @@ static void start_signal(struct controller *c, ev_signal *watcher, int number,
 
 static int make_sockets(struct controller *c, struct error *error)
 {
+        const struct publisher_listener publisher_listener = {c, on_routes_again};
         const char *run_dir = c->options->run_dir;
         char path[PATH_MAX];
         int r;
 
         (void)snprintf(path, sizeof(path), "%s/announce.sock", run_dir);
         r = announce_server_new(c->loop, path, &c->announce_server, error);
-        if (r < 0)
-                return r;
-        return observer_new(c->loop, c->options, on_observed, c, &c->observer, error);
+        if (r == 0)
+                r = publisher_new(c->loop, c->config, c->announce_server, &publisher_listener, &c->publisher,
+                                  error);
+        return r < 0 ? r : observer_new(c->loop, c->options, on_observed, c, &c->observer, error);
 }
 
 static int make_parts(struct controller *c, struct error *error)
@@ -388,8 +320,7 @@ static int make_parts(struct controller *c, struct error *error)
         c->table = table_new(c->loop, &c->ipvs_counts, &table_listener);
         c->planner = planner_new(c->loop, c->config, on_plan_due, c);
         c->prober = prober_new(c->loop, on_objects_changed, c);
-        if (!c->ahead || !c->applier || !c->table || !c->planner || !c->prober ||
-            routes_collect_pools(c->config, &c->announce_set.pools) < 0)
+        if (!c->ahead || !c->applier || !c->table || !c->planner || !c->prober)
                 return error_oom(error);
         applier_set_templates(c->applier, &c->templates);
         r = gate_new(c->loop, c->options, c->config, c->applier, &gate_listener, &c->gate, error);
@@ -413,7 +344,6 @@ int controller_new(struct ev_loop *loop, const struct options *options, const st
         if (!c)
                 return error_oom(error);
         *c = (struct controller){.loop = loop, .options = options, .config = config};
-        ev_timer_init(&c->routes_again, on_routes_again, 0.0, 0.0);
         start_signal(c, &c->sigterm, SIGTERM, on_stop_signal);
         start_signal(c, &c->sigint, SIGINT, on_stop_signal);
         start_signal(c, &c->sighup, SIGHUP, on_sighup);
@@ -435,7 +365,6 @@ void controller_free(struct controller *c)
 {
         if (!c)
                 return;
-        ev_timer_stop(c->loop, &c->routes_again);
         ev_signal_stop(c->loop, &c->sigterm);
         ev_signal_stop(c->loop, &c->sigint);
         ev_signal_stop(c->loop, &c->sighup);
@@ -443,6 +372,7 @@ void controller_free(struct controller *c)
         cluster_free(c->cluster);
         sources_free(c->sources);
         observer_free(c->observer);
+        publisher_free(c->publisher);
         announce_server_free(c->announce_server);
         leaver_free(c->leaver);
         prober_free(c->prober);
@@ -452,8 +382,6 @@ void controller_free(struct controller *c)
         applier_free(c->applier);
         ahead_free(c->ahead);
         keepalived_free(c->keepalived);
-        routes_clear(&c->routes);
-        announce_set_clear(&c->announce_set);
         template_set_clear(&c->templates);
         free(c);
 }

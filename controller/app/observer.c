@@ -59,7 +59,7 @@ static void answer_ready(const struct observed *seen, bool local, struct http_an
             .differences = table_differences(seen->table),
             .leaving = seen->leaving != LEAVE_STAYING,
             .local = local,
-            .checking = seen->checking,
+            .checking = seen->announce_set->starting,
             .wanted = seen->announce_set->routes.count,
             .announced = report ? report->announced.count : 0,
             .announcer_connected = report != NULL,

@@ -23,7 +23,6 @@ struct observed {
         const struct announce_server *announce_server;
         const struct routes *routes;
         const struct announce_set *announce_set; /* what should be announced */
-        bool checking;                           /* the first health checks are under way */
         const struct ipvs_counts *ipvs_counts;
         const struct metrics_histogram *reconcile;
         enum leave_phase leaving;

@@ -1,5 +1,6 @@
 #include "core/claims.h"
 
+#include "base/array.h"
 #include "base/sorted.h"
 
 #include <errno.h>
@@ -8,15 +9,10 @@
 
 static int append(struct claim_list *list, const struct claim *claim)
 {
-        if (list->count == list->capacity) {
-                size_t capacity = list->capacity ? 2 * list->capacity : 16;
-                struct claim *grown = reallocarray(list->claims, capacity, sizeof(*grown));
+        int r = array_reserve(&list->claims, &list->capacity, list->count, sizeof(*claim));
 
-                if (!grown)
-                        return -ENOMEM;
-                list->claims = grown;
-                list->capacity = capacity;
-        }
+        if (r < 0)
+                return r;
         list->claims[list->count++] = *claim;
         return 0;
 }

@@ -1,20 +1,17 @@
 #include "core/announce_set.h"
 
+#include "base/array.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 int prefix_list_append(struct prefix_list *list, const struct prefix *prefix)
 {
-        if (list->count == list->capacity) {
-                size_t capacity = list->capacity ? list->capacity * 2 : 8;
-                struct prefix *prefixes = reallocarray(list->prefixes, capacity, sizeof(*prefixes));
+        int r = array_reserve(&list->prefixes, &list->capacity, list->count, sizeof(*prefix));
 
-                if (!prefixes)
-                        return -ENOMEM;
-                list->prefixes = prefixes;
-                list->capacity = capacity;
-        }
+        if (r < 0)
+                return r;
         list->prefixes[list->count++] = *prefix;
         return 0;
 }

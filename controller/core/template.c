@@ -1,5 +1,6 @@
 #include "core/template.h"
 
+#include "base/array.h"
 #include "core/template_nodes.h"
 
 #include <errno.h>
@@ -40,29 +41,12 @@ static bool is_space(char c)
         return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static int grow(void **items, size_t *capacity, size_t count, size_t size)
-{
-        size_t wanted = *capacity ? *capacity * 2 : 32;
-        void *grown;
-
-        if (count < *capacity)
-                return 0;
-        grown = reallocarray(*items, wanted, size);
-        if (!grown)
-                return -ENOMEM;
-        *items = grown;
-        *capacity = wanted;
-        return 0;
-}
-
 static int add_node(struct parser *parser, const struct node *node)
 {
         struct template *template = parser->template;
-        void *nodes = template->nodes;
 
-        if (grow(&nodes, &template->nodes_capacity, template->n_nodes, sizeof(*node)) < 0)
+        if (array_reserve(&template->nodes, &template->nodes_capacity, template->n_nodes, sizeof(*node)) < 0)
                 return error_oom(parser->error);
-        template->nodes = nodes;
         template->nodes[template->n_nodes++] = *node;
         return 0;
 }
@@ -70,11 +54,10 @@ static int add_node(struct parser *parser, const struct node *node)
 static int add_key(struct parser *parser, const char *text, size_t length)
 {
         struct template *template = parser->template;
-        void *keys = template->keys;
 
-        if (grow(&keys, &template->keys_capacity, template->n_keys, sizeof(struct key)) < 0)
+        if (array_reserve(&template->keys, &template->keys_capacity, template->n_keys, sizeof(struct key)) <
+            0)
                 return error_oom(parser->error);
-        template->keys = keys;
         template->keys[template->n_keys++] = (struct key){.text = text, .length = length};
         return 0;
 }

@@ -1,5 +1,6 @@
 #include "core/yaml.h"
 
+#include "base/array.h"
 #include "core/yaml_scalar.h"
 
 #include <errno.h>
@@ -80,15 +81,8 @@ static int add_line(struct builder *builder, const json_t *value, size_t line)
 
         if (!lines || json_is_null(value) || json_is_boolean(value))
                 return 0;
-        if (lines->count == lines->capacity) {
-                size_t capacity = lines->capacity ? lines->capacity * 2 : 64;
-                struct value_line *items = reallocarray(lines->items, capacity, sizeof(*items));
-
-                if (!items)
-                        return error_oom(builder->error);
-                lines->items = items;
-                lines->capacity = capacity;
-        }
+        if (array_reserve(&lines->items, &lines->capacity, lines->count, sizeof(*lines->items)) < 0)
+                return error_oom(builder->error);
         lines->items[lines->count++] = (struct value_line){.value = value, .line = line};
         return 0;
 }
@@ -134,15 +128,9 @@ static int add_anchor(struct builder *builder, const char *name, json_t *value, 
 {
         if (!name)
                 return 0;
-        if (builder->n_anchors == builder->anchors_capacity) {
-                size_t capacity = builder->anchors_capacity ? builder->anchors_capacity * 2 : 16;
-                struct anchor *anchors = reallocarray(builder->anchors, capacity, sizeof(*anchors));
-
-                if (!anchors)
-                        return error_oom(builder->error);
-                builder->anchors = anchors;
-                builder->anchors_capacity = capacity;
-        }
+        if (array_reserve(&builder->anchors, &builder->anchors_capacity, builder->n_anchors,
+                          sizeof(*builder->anchors)) < 0)
+                return error_oom(builder->error);
         if (json_object_set_new(builder->anchor_names, name, json_integer((json_int_t)builder->n_anchors)) <
             0)
                 return error_oom(builder->error);

@@ -1,24 +1,8 @@
 #include "resilient/fib.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define WEIGHT_MAX 256
-
-int fib_reserve(void **items, size_t count, size_t *capacity, size_t size)
-{
-        size_t wanted = *capacity ? *capacity * 2 : 16;
-        void *grown;
-
-        if (count < *capacity)
-                return 0;
-        grown = reallocarray(*items, wanted, size);
-        if (!grown)
-                return -ENOMEM;
-        *items = grown;
-        *capacity = wanted;
-        return 0;
-}
 
 static int compare_numbers(uint32_t a, uint32_t b)
 {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "core/announce_set.h"
 
@@ -72,15 +73,14 @@ struct fib {
 int next_hop_compare(const struct next_hop *a, const struct next_hop *b);
 
 /* Appends one item: FIB_ADD(fib, route, &item) to fib->routes. 0 or -ENOMEM. */
-#define FIB_ADD(fib, noun, array, item)                                                     \
-        ({                                                                                  \
-                int fib_add_ = fib_reserve((void **)&(fib)->array, (fib)->noun##_count,     \
-                                           &(fib)->noun##_capacity, sizeof(*(fib)->array)); \
-                if (fib_add_ == 0)                                                          \
-                        (fib)->array[(fib)->noun##_count++] = *(item);                      \
-                fib_add_;                                                                   \
+#define FIB_ADD(fib, noun, array, item)                                                                   \
+        ({                                                                                                \
+                int fib_add_ = array_reserve(&(fib)->array, &(fib)->noun##_capacity, (fib)->noun##_count, \
+                                             sizeof(*(fib)->array));                                      \
+                if (fib_add_ == 0)                                                                        \
+                        (fib)->array[(fib)->noun##_count++] = *(item);                                    \
+                fib_add_;                                                                                 \
         })
-int fib_reserve(void **items, size_t count, size_t *capacity, size_t size);
 
 /* To be called once everything is read. Sorts; of several routes to a prefix the one with the lowest metric
  * stays; equal paths of a route become one with the sum of their weights. */

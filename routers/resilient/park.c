@@ -1,6 +1,6 @@
 #include "resilient/park.h"
 
-#include <errno.h>
+#include "base/array.h"
 
 static int compare(const void *a, const void *b)
 {
@@ -46,7 +46,7 @@ int park_update(struct park *park, const struct fib *fib, int64_t now_ms, int64_
                 if (!fib_find_group(fib, ours->group_id) || fib_find_route(fib, &ours->prefix) ||
                     park_find(&sorted, &ours->prefix))
                         continue;
-                r = fib_reserve((void **)&park->items, park->count, &park->capacity, sizeof(new));
+                r = array_reserve(&park->items, &park->capacity, park->count, sizeof(new));
                 if (r < 0)
                         break;
                 park->items[park->count++] = new;

@@ -1,10 +1,8 @@
 """What deploy/ ships, rendered by kubectl and applied as an operator would: the API server takes every field (strict
 validation), Pod Security says which level the pods need, and the account may do what it must and no more."""
 
-import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,11 +12,12 @@ import yaml
 from api import ApiError
 from harness import ROOT, SERVERS, Cluster, figure, main
 
-DEPLOY = ROOT / "deploy"
-KUBECTL = subprocess.run([ROOT / "test/kubectl"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+sys.path.insert(0, str(ROOT / "test/deploy"))
+
+from rendering import DEPLOY, KUBECTL, OPTIONAL, kustomizations, render, render_with  # noqa: E402
+
 ACCOUNT = "system:serviceaccount:coracle:coracle"
 OF_THE_CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IPPool")
-OPTIONAL = ("host-ip", "monitoring")  # components that no overlay has
 # What Pod Security has against our workloads at the level `baseline`.
 OBJECTIONS = {
     "coracle": ["privileged (container \"netns-setup\"", "hostPath volumes (volumes \"node-init-ns\", \"node-netns\")",
@@ -32,9 +31,8 @@ FOREIGN = {"PodMonitor": "monitoring.coreos.com/v1", "PrometheusRule": "monitori
            "IPPool": "projectcalico.org/v3"}
 
 
-def kustomizations():
-    return sorted(path.parent for path in DEPLOY.glob("**/kustomization.yaml")
-                  if "kind: Kustomization" in path.read_text() and path.parent.parent.name in ("overlays", "examples"))
+def applied():
+    return kustomizations("overlays/*") + kustomizations("examples/*")
 
 
 def plural(kind):
@@ -58,24 +56,6 @@ def definition(kind, version):
                      "names": {"plural": plural(kind), "singular": kind.lower(), "kind": kind},
                      "versions": [{"name": number, "served": True, "storage": True,
                                    "schema": {"openAPIV3Schema": schema}}]}}
-
-
-def render(directory):
-    done = subprocess.run([KUBECTL, "kustomize", directory], text=True, capture_output=True, check=False)
-    if done.returncode or done.stderr:
-        raise AssertionError(f"kubectl kustomize {directory.name}: {done.stderr}")
-    return [item for item in yaml.safe_load_all(done.stdout) if item]
-
-
-def render_with(component):
-    """deploy/base with a component that no overlay has; kustomize takes relative paths only."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = pathlib.Path(name)
-        (directory / "kustomization.yaml").write_text(yaml.safe_dump({
-            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
-            "resources": [os.path.relpath(DEPLOY / "base", directory)],
-            "components": [os.path.relpath(DEPLOY / "components" / component, directory)]}))
-        return render(directory)
 
 
 class Deploy(unittest.TestCase):
@@ -122,7 +102,7 @@ class Deploy(unittest.TestCase):
         figure(f"{name}: {len(objects)} objects taken: {', '.join(kinds)}")
 
     def test_every_overlay_and_example_is_taken_with_strict_validation(self):
-        found = kustomizations()
+        found = applied()
         self.assertGreaterEqual(len(found), 8)
         for directory in found:
             with self.subTest(directory.name):
@@ -147,7 +127,7 @@ class Deploy(unittest.TestCase):
         """The namespaces admit the pods of every overlay as they are. At the level `baseline` they would object to what
         deploy/README.md gives reasons for, and to nothing else; at `restricted` to no more than that and root."""
         said = {}
-        for directory in kustomizations():
+        for directory in applied():
             objects = render(directory)
             self.apply_quietly(directory.name, objects)
             for item in objects:

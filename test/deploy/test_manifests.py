@@ -13,7 +13,8 @@ import unittest
 
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from rendering import DEPLOY, KUBECTL, OPTIONAL, ROOT, kustomizations, render, render_with
+
 sys.path.insert(0, str(ROOT / "test/api"))
 
 from daemon import Daemon, Programs  # noqa: E402
@@ -22,8 +23,6 @@ from fake_api import FakeApi  # noqa: E402
 CORACLE, ANNOUNCER, RESILIENT, STUB, VERSION = (sys.argv.pop(1) for _ in range(5))
 CORACLE = os.path.abspath(CORACLE)
 PROGRAMS = Programs(CORACLE, STUB, str(ROOT / "templates"))
-DEPLOY = ROOT / "deploy"
-KUBECTL = subprocess.run([ROOT / "test/kubectl"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
 PRIVILEGED = {"netns-setup", "tunnel-setup"}  # init containers, both
 CAPABILITIES = {"ipvs": {"NET_ADMIN", "NET_RAW"}, "exabgp": {"NET_ADMIN", "SYS_ADMIN"},
                 "gobgpd": {"NET_BIND_SERVICE"}, "vrrp": {"NET_ADMIN", "NET_RAW", "SETGID"}}
@@ -31,30 +30,6 @@ ESCALATES = {"exabgp"}  # its child takes capabilities from its file
 HOST_NETWORK = {"coracle-reflector", "coracle-vrrp"}
 METRICS = ROOT / "controller/core/metrics.c"
 MONITORING = DEPLOY / "components/monitoring"
-OPTIONAL = ("host-ip", "monitoring")  # components that no overlay has
-
-
-def overlays():
-    return sorted(path.parent for path in DEPLOY.glob("*/*/kustomization.yaml")
-                  if "kind: Kustomization" in path.read_text())
-
-
-def render(directory):
-    done = subprocess.run([KUBECTL, "kustomize", directory], text=True, capture_output=True, check=False)
-    if done.returncode or done.stderr:
-        raise AssertionError(f"kubectl kustomize {directory.name}: {done.stderr}")
-    return [item for item in yaml.safe_load_all(done.stdout) if item]
-
-
-def render_with(component):
-    """deploy/base with a component that no overlay has; kustomize takes relative paths only."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = pathlib.Path(name)
-        (directory / "kustomization.yaml").write_text(yaml.safe_dump({
-            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
-            "resources": [os.path.relpath(DEPLOY / "base", directory)],
-            "components": [os.path.relpath(DEPLOY / "components" / component, directory)]}))
-        return render(directory)
 
 
 def ours(container):
@@ -64,7 +39,7 @@ def ours(container):
 class Manifests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.rendered = {str(directory.relative_to(DEPLOY)): render(directory) for directory in overlays()}
+        cls.rendered = {str(directory.relative_to(DEPLOY)): render(directory) for directory in kustomizations("*/*")}
         for component in OPTIONAL:
             cls.rendered[f"components/{component}"] = render_with(component)
 

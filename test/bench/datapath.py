@@ -1,9 +1,9 @@
-"""What a load balancer costs in instructions: datapath.py DOCS [PROGRAMS], or datapath.py --short PROGRAMS
+"""What a load balancer costs in instructions: datapath.py [--second] DOCS [PROGRAMS], or datapath.py --short PROGRAMS
 
 With PROGRAMS, the directory of what CMake's target bench_datapath builds: boots the machine of datapath/rig.py several
 times, each time with the configurations in another order, and writes DOCS/evaluation/datapath-{boots,functions,versions}.csv.
-Then, from these, the section `datapath` of DOCS/evaluation.md. --short: a test, which boots twice with two modes, compares,
-and writes nothing.
+Then, from these, the section `datapath` of DOCS/evaluation.md. --second: a run with other seeds, datapath-second.csv, which
+the section sets beside the first. --short: a test, which boots twice with two modes, compares, and writes nothing.
 CORACLE_BENCH_BOOTS: how many boots.
 """
 import os
@@ -25,11 +25,12 @@ BOOTS = 5
 REQUESTS, WARM = 400, 150
 SMALL = (1, 3)  # services, real servers
 SIZES = ((100, 3), (1000, 3), (1, 100), (1, 1000))
-GROWING = ("iptables", "nft", "nat", "tunnel")
+GROWING = ("iptables", "nft", "nat", "tunnel", "nginx-http", "nginx-stream", "haproxy")
 SMALL_ONES = [(mode, *SMALL) for mode in modes.MODES]
 LARGE_ONES = [(mode, *size) for mode in GROWING for size in SIZES]
 PROFILED = ("routed", "nft", "nat")
 AGREE = 0.02  # two boots
+SECOND_SEED = 100
 
 
 def write_plan(plan, configurations):
@@ -88,23 +89,21 @@ def boot(machine, configurations, seed, prepare=lambda plan: (), options=()):
     return found
 
 
-def measure(machine, target):
-    """The large configurations are booted once, the small ones several times."""
-    page.write(f"{target}-versions.csv", ("package", "version"),
-               [("linux-image-cloud-amd64", machine.version),
-                *((package, page.version(package)) for package in rig.PACKAGES)])
-
+def profile(machine, target):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
         configurations = [(mode, *SMALL) for mode in PROFILED]
         found = boot(machine, configurations, 1, functions.prepare, functions.options(machine.programs, work))
-        page.write(f"{target}-functions.csv", ("mode", "function", "module", "instructions"),
+        page.write(target, ("mode", "function", "module", "instructions"),
                    functions.read(work, [row[0] for row in found], REQUESTS))
+
+
+def measure(machine, target, first_seed):
+    """The large configurations are booted once, the small ones several times."""
     rows = []
     boots = int(os.environ.get("CORACLE_BENCH_BOOTS", BOOTS))
-    for seed, configurations in enumerate([LARGE_ONES] + [SMALL_ONES] * boots):
+    for seed, configurations in enumerate([LARGE_ONES] + [SMALL_ONES] * boots, first_seed):
         rows += [(seed, *row) for row in boot(machine, configurations, seed)]
-        page.write(f"{target}-boots.csv", ("boot", "mode", "services", "servers", "what", "instructions", "lb_packets"),
-                   rows)
+        page.write(target, ("boot", "mode", "services", "servers", "what", "instructions", "lb_packets"), rows)
         print(f"boot {seed}: done", flush=True)
 
 
@@ -120,16 +119,26 @@ def short(machine):
           f"{second['routed']:.0f} and {second['nat']:.0f}")
 
 
-def main():
-    *first, last = sys.argv[1:]
-    if first:
+def run(words):
+    second = words[0] == "--second"
+    docs, *programs = words[second:]
+    target = f"{docs}/evaluation/datapath"
+    page.begin(docs, "datapath", bool(programs) and not second)
+    if programs:
         with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
-            machine = rig.Rig(work, last)
-            if first == ["--short"]:
-                short(machine)
-                return
-            measure(machine, f"{first[0]}/evaluation/datapath")
-    report.write(sys.argv[1])
+            machine = rig.Rig(work, *programs)
+            if second:
+                measure(machine, f"{target}-second.csv", SECOND_SEED)
+            else:
+                page.tell("linux-image-cloud-amd64", machine.version)
+                profile(machine, f"{target}-functions.csv")
+                measure(machine, f"{target}-boots.csv", 0)
+    report.write(docs)
 
 
-main()
+if __name__ == "__main__":
+    if sys.argv[1] == "--short":
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+            short(rig.Rig(directory, sys.argv[2]))
+    else:
+        run(sys.argv[1:])

@@ -1,11 +1,20 @@
-"""What the programs that write docs/evaluation.md share: figures from CSV, statistics, plots, and one section of the page."""
+"""What the programs that write docs/evaluation.md share: figures from CSV, statistics, plots, and one section of the page.
+
+The page is made of DOCS/evaluation/*.csv and nothing else, so that anybody gets the same one from them: what is asked of the
+machine, such as versions, is asked when the figures are taken, and kept beside them. CORACLE_BENCH_PLOTS=no: everything but the
+plots themselves, for which gnuplot is needed.
+"""
 import csv
+import functools
 import os
 import random
+import re
 import statistics
 import subprocess
+import textwrap
 
 RESAMPLES = 2000
+MANY = 10  # values, for resampling to mean anything
 SECTIONS = ("redundancy", "scalability", "datapath", "control")  # in the page's order
 HEAD = """# Evaluation
 
@@ -39,6 +48,30 @@ def spread(values, statistic, digits=2):
     return f"{statistic(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
+def fill(text):
+    """Its lines as long as the page's others, and links in one piece."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def range_of(values):
+    """What their median is to be trusted within: 95 % of resamplings, or from least to most if they are few."""
+    return interval(values, median) if len(values) >= MANY else (min(values), max(values))
+
+
+def agreement(pairs):
+    """A sentence about a second run: [(what, values, values of the second run), …], in seconds. Medians agree if their ranges
+    overlap."""
+    if not pairs:
+        return ""
+    apart = []
+    for what, values, again in pairs:
+        (low, high), (low_again, high_again) = range_of(values), range_of(again)
+        if low > high_again or low_again > high:
+            apart.append(f"{what} ({median(values):.3f} s and then {median(again):.3f} s)")
+    said = f"In a second run {len(pairs) - len(apart)} of the {len(pairs)} medians agree: their ranges overlap with these"
+    return fill(f"{said}. Apart are: {'; '.join(apart)}." if apart else f"{said}.") + "\n"
+
+
 def read(path):
     with open(path, encoding="ascii", newline="") as file:
         return list(csv.DictReader(file))
@@ -68,12 +101,17 @@ def guest_kernel():
     return "Linux " + version("user-mode-linux").split("um")[0].rstrip("-+")
 
 
-def plot(script, target, size="800,500"):
-    """Runs a gnuplot script, which reads CSV with a head line, once for TARGET.svg and once for TARGET.png."""
+def plot(script, target, size="800,500", data=None):
+    """Runs a gnuplot script, which reads CSV with a head line, once for TARGET.svg and once for TARGET.png. `data` is what it
+    calls {data}, (header, rows): TARGET-plot.csv."""
+    if data:
+        write(f"{target}-plot.csv", *data)
+    if os.environ.get("CORACLE_BENCH_PLOTS") == "no":
+        return
     for terminal, suffix in ((f"svg size {size} background 'white'", "svg"), (f"pngcairo size {size}", "png")):
         head = (f'set terminal {terminal}\nset output "{target}.{suffix}"\nset datafile separator ","\n'
-                "set datafile columnheaders\n")
-        subprocess.run(["gnuplot"], input=head + script, text=True, check=True)
+                "set datafile columnheaders\nset datafile missing NaN\n")
+        subprocess.run(["gnuplot"], input=head + script.replace("{data}", f"{target}-plot.csv"), text=True, check=True)
 
 
 def section(docs, name, text):
@@ -85,7 +123,38 @@ def section(docs, name, text):
             for part in file.read().split("<!-- section ")[1:]:
                 which, _, body = part.partition(" -->\n")
                 sections[which] = body
-    sections[name] = f"\n{text.strip()}\n\n"
+    sections[name] = re.sub(r"\n{3,}", "\n\n", text)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(HEAD + "\n" + "".join(f"<!-- section {which} -->\n{sections[which]}" for which in SECTIONS
-                                         if which in sections).rstrip("\n") + "\n")
+        file.write(HEAD + "".join(f"\n<!-- section {which} -->\n\n{sections[which].strip()}\n" for which in SECTIONS
+                                  if which in sections))
+
+
+class Asked:
+    """What was asked of the machine that measured: DOCS/evaluation/SECTION-versions.csv."""
+    path, known, measuring = None, {}, False
+
+
+def begin(docs, name, measuring):
+    """Of which section the next questions are, and whether its figures are new: only then is the machine asked."""
+    Asked.path, Asked.measuring = f"{docs}/evaluation/{name}-versions.csv", measuring
+    Asked.known = {} if measuring else {row["what"]: row["version"] for row in read(Asked.path)}
+
+
+def kept(ask):
+    @functools.wraps(ask)
+    def answer(*words):
+        what = " ".join((ask.__name__, *words))
+        if what not in Asked.known:
+            assert Asked.measuring, f"{Asked.path} does not say: {what}"
+            Asked.known[what] = ask(*words)
+            write(Asked.path, ("what", "version"), sorted(Asked.known.items()))
+        return Asked.known[what]
+    return answer
+
+
+def tell(package, found):
+    """A version that this machine's packages do not say."""
+    Asked.known[f"version {package}"] = found
+
+
+version, gobgpd, guest_kernel = map(kept, (version, gobgpd, guest_kernel))

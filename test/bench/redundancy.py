@@ -5,7 +5,6 @@ DOCS/evaluation/redundancy*.csv. Without it, the page is made anew from what is 
 """
 import os
 import sys
-import tempfile
 
 import page
 from page import mean, median, percentile, spread
@@ -18,7 +17,7 @@ COLUMNS = {"": ("change", "time", "pods", "pod", "kind", "direction", "where", "
 USUAL, AGAIN = ("1", "9", "2"), ("2", "9", "2")
 CUT = ("Connection reset by peer", "no answer in time")
 
-PLOT = """set title "From a change of an LB pod to the router's FIB: {count} changes"
+PLOT = """set title "From a change of an LB pod to the router's FIB: COUNT changes"
 set logscale x
 set xrange [0.01:20]
 set yrange [0:100]
@@ -60,14 +59,11 @@ def seconds(rows):
 
 def plot(changes, target):
     """Each direction's delays, sorted, with how many per cent of them are no longer."""
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="ascii") as file:
-        print("direction,seconds,percent", file=file)
-        for direction in ("down", "up"):
-            of_it = sorted(seconds(change for change in changes if change["direction"] == direction))
-            for i, delay in enumerate(of_it, 1):
-                print(f"{direction},{delay:.4f},{100 * i / len(of_it):.2f}", file=file)
-        file.flush()
-        page.plot(PLOT.format(data=file.name, count=len(changes)), target)
+    rows = []
+    for direction in ("down", "up"):
+        of_it = sorted(seconds(change for change in changes if change["direction"] == direction))
+        rows += [(direction, f"{delay:.4f}", f"{100 * i / len(of_it):.2f}") for i, delay in enumerate(of_it, 1)]
+    page.plot(PLOT.replace("COUNT", str(len(changes))), target, data=(("direction", "seconds", "percent"), rows))
 
 
 def delays(changes, beside):
@@ -155,8 +151,8 @@ def text(changes, failures, lost, downloads):
 
 `test/bench/run redundancy`, 75 minutes: in the lab (the paper's Fig. 6 in one User-Mode-Linux guest with one CPU), pods of
 a fleet of one to four are started, stopped gracefully, killed as a whole, or lose one of their processes, at random, up to
-two at a time: {max(int(change["change"]) for change in of_run(changes, USUAL))} changes. Measured is the time from the signal until the
-router's FIB does not lead to the pod any more, and from the moment in which the pod can serve until it does. Hold time
+two at a time: {max(int(change["change"]) for change in of_run(changes, USUAL))} changes. What is measured is the time from the signal
+until the router's FIB no longer leads to the pod, and from the moment the pod can serve until it does. Hold time
 9 s, two reflectors, gobgpd and zebra on the router{beside}.
 
 ![delays](evaluation/redundancy.svg)
@@ -169,21 +165,21 @@ router's FIB does not lead to the pod any more, and from the moment in which the
 | longest | {max(delays_s):.2f} | {max(again_s):.2f} | {PAPER["longest"]} |
 
 By kind; where another pod serves on the same node, it is the node's route that has to follow, not the router's. (The
-announcer's death is among the changes, but nothing may follow it, so it has no delay.)
+announcer's death is among the changes, but nothing is to follow from it, so it has no delay.)
 
 | direction | what was done | router: n | median, s | longest, s | node: n | median, s | longest, s |
 |---|---|---|---|---|---|---|---|
 {delays(usual, of_run(changes, USUAL, where="node"))}
 
-All runs; with fewer reflectors and another hold time 100 changes each; "failed" are connections that could not be made, at 10 a
-second, "cut" those that were reset or not answered (a plain multipath route moves flows when its next-hops change, and with
-nat a flow lives in one LB pod):
+All runs; those with one reflector or another hold time have 100 changes each. Of the connections, 10 a second, "failed" are those
+that could not be made, "cut" those that were reset or not answered (a plain multipath route moves flows when its next-hops
+change, and with nat a flow lives in one LB pod):
 
 | hold time | reflectors | n | mean, s | median, s | 99 %, s | longest, s | failed | cut |
 |---|---|---|---|---|---|---|---|---|
 {runs(changes, failures)}
 
-All of these by the kind of change that came last before the failure:
+All of these, by the kind of change that came last before the failure:
 
 | what was done | n | failed | cut |
 |---|---|---|---|
@@ -198,7 +194,7 @@ router's FIB is clean ([silent-death.md](silent-death.md)):
 
 **Established flows.** Slow downloads, half of them over IPv6, through four LB pods, of which one is killed, one leaves, two
 are added, and then all are replaced one by one. How many broke at each step, with a plain multipath route on the router and
-with `coracle-resilient` beside its BGP daemon; at last the short requests that failed meanwhile, at 5 a second:
+with `coracle-resilient` beside its BGP daemon; in the last column the short requests, 5 a second, that failed meanwhile:
 
 | forwarding | router's route | downloads | killed | left | added | replaced | all | requests failed |
 |---|---|---|---|---|---|---|---|---|
@@ -207,10 +203,10 @@ with `coracle-resilient` beside its BGP daemon; at last the short requests that 
 {broken(downloads, "nat")}, which is what MetalLB's manual tells its users to expect when the set of nodes changes.
 {broken(downloads, "tunnel")} ([services.md](services.md) says what that asks of the backends).
 
-What to know of it: one guest on one CPU runs router, reflectors and all pods, so that these times contain the waiting of
-processes for each other; the paper's machines were separate, and had one reflector. Of its delays we know these three
-numbers only, not from which moment they count. Here a start counts from the moment in which the pod has its table and a
-TCP connection to a reflector: to the operator it takes longer, by what the pod itself needs to start. The longest of a few
+What to know about it: one guest on one CPU runs the router, the reflectors and all pods, so these times include processes
+waiting for each other; the paper's machines were separate, and had one reflector. Of its delays we know only these three
+numbers, not from which moment they count. Here a start counts from the moment the pod has its table and a
+TCP connection to a reflector: for the operator it takes longer, by what the pod itself needs to start. The longest of a few
 hundred is no bound, and varies most from run to run.
 
 {page.guest_kernel()} (guest); {", ".join(f"{package} {page.version(package)}" for package in PACKAGES)}, {page.gobgpd()}. Raw figures:
@@ -223,6 +219,7 @@ def main():
     docs, *figures = sys.argv[1:]
     evaluation = f"{docs}/evaluation"
     os.makedirs(evaluation, exist_ok=True)
+    page.begin(docs, "redundancy", bool(figures))
     if figures:
         collect(figures[0], evaluation)
     changes, failures, lost, downloads = (page.read(f"{evaluation}/redundancy{name}.csv")
@@ -231,4 +228,5 @@ def main():
     page.section(docs, "redundancy", text(changes, failures, lost, downloads))
 
 
-main()
+if __name__ == "__main__":
+    main()

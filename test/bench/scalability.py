@@ -3,7 +3,6 @@
 FIGURES is where the lab's scenario `scalability` has left its own, which are copied to DOCS/evaluation/scalability.csv.
 """
 import sys
-import tempfile
 
 import page
 from page import median
@@ -24,23 +23,16 @@ plot x with lines dashtype 2 linecolor "gray" title "ideal", \\
 """
 
 
-def main():
-    docs, *figures = sys.argv[1:]
-    path = f"{docs}/evaluation/scalability.csv"
-    if figures:
-        rows = page.read(f"{figures[0]}/scalability.csv")
-        page.write(path, rows[0].keys(), [row.values() for row in rows])
-    rates = {}
-    for row in page.read(path):
-        rates.setdefault(int(row["pods"]), []).append(float(row["bytes_per_s"]) / 1e6)
-    uncapped = rates.pop(0)[0]
+def plot_data(rates):
     one = median(rates[1])
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="ascii") as file:
-        print("pods,speedup,least,most,paper", file=file)
-        for pods, of_it in rates.items():
-            print(f"{pods},{median(of_it) / one},{min(of_it) / one},{max(of_it) / one},{PAPER.get(pods, 'NaN')}", file=file)
-        file.flush()
-        page.plot(PLOT.format(data=file.name), f"{docs}/evaluation/scalability")
+    return (("pods", "speedup", "least", "most", "paper"),
+            [(pods, *(f"{rate / one:.4f}" for rate in (median(of_it), min(of_it), max(of_it))), PAPER.get(pods, "NaN"))
+             for pods, of_it in rates.items()])
+
+
+def text(rates, uncapped):
+    """`rates`: {LB pods: [MB/s]}; `uncapped`: of one LB pod without its cap."""
+    one = median(rates[1])
     table = "\n".join(f"| {pods} | {len(of_it)} | {median(of_it):.3f} | {min(of_it):.3f} to {max(of_it):.3f} | "
                       f"{median(of_it) / one:.2f} | {PAPER.get(pods, '')} |" for pods, of_it in rates.items())
     missed = [f"{goal} with {pods}" for pods, goal in GOALS.items() if median(rates[pods]) / one < goal]
@@ -49,7 +41,7 @@ def main():
     behind = [str(pods) for pods, paper in PAPER.items() if round(median(rates[pods]) / one, 2) < paper]
     if behind:
         verdict += f" Behind the paper with {', '.join(behind)} LB pods."
-    page.section(docs, "scalability", f"""## Scalability (the paper's section 5.2)
+    return f"""## Scalability (the paper's section 5.2)
 
 `test/bench/run scalability`, 15 minutes: one to eight LB pods, each on its own node, in the lab. What each of them sends is
 capped to 8 Mbit/s by tbf, as the paper's machines were by their links of 1 Gb/s; router, client and web pods are not
@@ -64,13 +56,29 @@ capped. Forwarding is nat, so that all answers come through the LB pods. wrk kee
 
 {verdict}
 
-What to know of it: this measures that the router spreads flows over all pods, and that nothing shared is in the way of
-them; not what one LB pod can do, which is the next section's. Without the caps one LB pod passed {uncapped:.1f} MB/s in this guest,
-more than what eight capped ones need. With tunnel the answers do not come through the LB pods at all.
+What to know about it: this shows that the router spreads flows over all pods, and that nothing they share is in the way;
+not what one LB pod can do, which is the next section's subject. Without the caps one LB pod passed {uncapped:.1f} MB/s in this guest,
+more than eight capped ones need. With tunnel the answers do not come through the LB pods at all.
 
 {page.guest_kernel()} (guest); wrk {page.version("wrk")}, keepalived {page.version("keepalived")}, {page.gobgpd()},
 frr {page.version("frr")}. Raw figures: [scalability.csv](evaluation/scalability.csv).
-""")
+"""
 
 
-main()
+def main():
+    docs, *figures = sys.argv[1:]
+    path = f"{docs}/evaluation/scalability.csv"
+    page.begin(docs, "scalability", bool(figures))
+    if figures:
+        rows = page.read(f"{figures[0]}/scalability.csv")
+        page.write(path, rows[0].keys(), [row.values() for row in rows])
+    rates = {}
+    for row in page.read(path):
+        rates.setdefault(int(row["pods"]), []).append(float(row["bytes_per_s"]) / 1e6)
+    uncapped = rates.pop(0)[0]
+    page.plot(PLOT, f"{docs}/evaluation/scalability", data=plot_data(rates))
+    page.section(docs, "scalability", text(rates, uncapped))
+
+
+if __name__ == "__main__":
+    main()

@@ -184,36 +184,39 @@ LOCAL = f"ip route add local {POOL} dev lo\n"
 
 
 def nginx(kind, service, services, servers, frame="", upstream=""):
-    servers = "".join(f"server {server_address(j)}:{PORT}; " for j in range(servers))
-    listen = "".join(f"server {{ listen {service_address(i)}:{PORT}; {service} }}\n" for i in range(services))
+    upstreams = "".join(f"upstream web{i} {{ " + "".join(
+        f"server {server_address(i * servers + j)}:{PORT}; " for j in range(servers)) + upstream + " }\n" for i in range(services))
+    listen = "".join(f"server {{ listen {service_address(i)}:{PORT}; {service.format(upstream=f'web{i}')} }}\n"
+                     for i in range(services))
     return {"lb": f"{LOCAL}nginx -c $PWD/nginx.conf\n",
             "nginx.conf": f"{frame}worker_processes 1;\nworker_rlimit_nofile 8192;\nerror_log stderr;\n"
-                          f"events {{ worker_connections 4096; }}\n{kind} {{\naccess_log off;\n"
-                          f"upstream web {{ {servers}{upstream} }}\n{listen}}}\n"}
+                          f"events {{ worker_connections 4096; }}\n{kind} {{\naccess_log off;\n{upstreams}{listen}}}\n"}
 
 
 def nginx_http(services, servers):
-    return nginx("http", "location / { proxy_pass http://web; }", services, servers)
+    return nginx("http", "location / {{ proxy_pass http://{upstream}; }}", services, servers)
 
 
 def nginx_keep(services, servers):
     """With connections to the servers that are kept, whatever the client's are."""
-    return nginx("http", 'location / { proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection ""; }',
+    return nginx("http", 'location / {{ proxy_pass http://{upstream}; proxy_http_version 1.1; proxy_set_header Connection ""; }}',
                  services, servers, upstream="keepalive 64;")
 
 
 def nginx_stream(services, servers):
-    return nginx("stream", "proxy_pass web;", services, servers,
+    return nginx("stream", "proxy_pass {upstream};", services, servers,
                  frame="load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n")
 
 
 def haproxy(services, servers):
-    binds = "".join(f"    bind {service_address(i)}:{PORT}\n" for i in range(services))
-    web = "".join(f"    server s{j} {server_address(j)}:{PORT}\n" for j in range(servers))
+    """Each service with a frontend and a backend of its own."""
+    proxies = "".join(
+        f"frontend service{i}\n    bind {service_address(i)}:{PORT}\n    default_backend web{i}\n"
+        f"backend web{i}\n    balance roundrobin\n" + "".join(
+            f"    server s{j} {server_address(i * servers + j)}:{PORT}\n" for j in range(servers)) for i in range(services))
     return {"lb": f"{LOCAL}haproxy -D -f haproxy.cfg\n",
             "haproxy.cfg": "global\n    nbthread 1\n    maxconn 2000\ndefaults\n    mode tcp\n    timeout connect 5s\n"
-                           "    timeout client 60s\n    timeout server 60s\n"
-                           f"frontend services\n{binds}    default_backend web\nbackend web\n    balance roundrobin\n{web}"}
+                           f"    timeout client 60s\n    timeout server 60s\n{proxies}"}
 
 
 MODES = {"direct": direct, "routed": routed, "iptables": iptables, "nft": nftables, "nat": nat,

@@ -76,7 +76,7 @@ def add_modules(package, root):
     output("/usr/sbin/depmod", "-b", f"{root}/usr", release)
 
 
-def build_root(root, package, programs):
+def build_root(root, package, programs, more):
     """A root directory: the kernel's modules, Debian's programs, ours, and the product's own set-up of a pod."""
     for name in ("dev", "proc", "sys", "run", "tmp", "etc", "var/lib/nginx", "var/log/nginx", "usr/sbin", "usr/bin", "usr/lib",
                  "usr/lib64", "usr/libexec"):
@@ -86,7 +86,7 @@ def build_root(root, package, programs):
     os.symlink("/run", f"{root}/var/run")
     for name in ("passwd", "group", "protocols", "services", "nsswitch.conf"):
         copy(f"/etc/{name}", root)
-    paths = [shutil.which(name, path="/usr/sbin:/usr/bin") for name in PROGRAMS]
+    paths = [shutil.which(name, path="/usr/sbin:/usr/bin") for name in (*PROGRAMS, *more)]
     paths += sum((glob.glob(pattern) for pattern in PLUGINS), [])
     for path in [*paths, *libraries(paths)]:
         copy(path, root)
@@ -107,11 +107,13 @@ def pack(directory, archive):
 
 
 class Rig:
-    def __init__(self, work, programs):
+    """`more`: programs of Debian's that the guest needs beside the usual ones."""
+
+    def __init__(self, work, programs, more=()):
         self.work, self.programs = work, programs
         package, self.version = kernel()
         self.kernel, = glob.glob(f"{package}/boot/vmlinuz-*")
-        build_root(f"{work}/root", package, programs)
+        build_root(f"{work}/root", package, programs, more)
         pack(f"{work}/root", f"{work}/root.cpio")
 
     def boot(self, plan, seed, *options):

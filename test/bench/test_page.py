@@ -112,9 +112,10 @@ class DataPath(TestOfPage):
 
     def test_second_run_of_the_data_path_agrees_or_does_not(self):
         shutil.copy(DOCS / "evaluation/datapath-boots.csv", self.csv / "datapath-second.csv")
-        self.assertIn("agrees within that: its medians differ from these by at most 0.0 %", self.make("datapath"))
+        self.assertIn("agrees within the boots' spread: its medians differ from these by at most 0.0 %", self.make("datapath"))
         self.scale("datapath-second.csv", 1.05, "instructions", mode=["nat"], services=["1"], servers=["3"])
-        self.assertIn("does not agree within that: its medians differ from these by at most 5.0 %", self.make("datapath"))
+        self.assertIn("does not agree within the boots' spread: its medians differ from these by at most 5.0 %",
+                      self.make("datapath"))
 
 
 class ControlPlane(TestOfPage):

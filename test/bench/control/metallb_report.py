@@ -1,5 +1,5 @@
 """docs/evaluation.md: Coracle beside MetalLB."""
-from page import agreement, fill, mean, median, range_of
+from page import agreement, fill, mean, median
 from proxies_report import cell, costs_of, missing
 
 WHAT = {"address": "created → EXTERNAL-IP in its status", "route": "created → route at the reflector",
@@ -18,8 +18,7 @@ def times_of(rows):
 
 
 def range_cell(values):
-    low, high = range_of(values)
-    return f"{median(values):.3f} ({low:.3f} to {high:.3f})"
+    return f"{median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def times_table(times, outside):
@@ -102,14 +101,15 @@ def text(first, second, version, parts):
     return f"""
 ### Beside MetalLB
 
-MetalLB {version}: its controller and its speaker, one process each, with the objects and rights of its manifest, and BGP in its
-native mode, without FRR; left out are memberlist, which BGP does not use, and the webhook. The same Services for both, in turns,
-two rounds. Both are whole: they run in the lab's guest (one CPU; real keepalived, checks every 30 s, IPVS, exabgp), and are
-watched from outside it, where the API server and the reflector (gobgpd, peer of both) run. From before the request to the API
-until the status or the route was seen, with so many other Services beside it; on the right what can be told of them on the
-machine itself, which is not slowed down by emulated system calls, but whose kernel has no IPVS:
+MetalLB {version}: its controller and its speaker, one process each, with the objects and rights of its manifest, and BGP in
+its native mode, without FRR (of its frr-k8s mode only the types are built in, an older version's); left out are memberlist,
+which BGP does not use, and the webhook. The same Services for both, in turns, two rounds. Both are whole: they run in the
+lab's guest (one CPU; real keepalived, checks every 30 s, IPVS, exabgp), and are watched from outside it, where the API
+server and the reflector (gobgpd, peer of both) run. From before the request to the API until the status or the route was
+seen, with so many other Services beside it; on the right what can be told of them on the machine itself, which is not slowed
+down by emulated system calls, but whose kernel has no IPVS:
 
-| Services | what | Coracle: median, s (95 % of resamplings) | MetalLB | outside the guest: Coracle | MetalLB |
+| Services | what | Coracle: median, s (least to most) | MetalLB | outside the guest: Coracle | MetalLB |
 |---|---|---|---|---|---|
 {chr(10).join(times_table(times, outside))}
 

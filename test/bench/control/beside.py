@@ -3,7 +3,7 @@
     beside.py SERVERS KUBE-PROXY METALLB CORACLE KEEPALIVED-STUB FIGURES [SERVICES…]
 
 To be run in a network namespace of its own (control/namespace), for kube-proxy writes its rules there. Each tool in its turn
-follows the same Services of three endpoints each, in two rounds; 10,000 Services in one, and without MetalLB. FIGURES gets
+follows the same Services of three endpoints each, in two rounds; 10,000 Services in one, and not all. FIGURES gets
 control_{delay,cost,balancers,balancers_cost}.csv. A tool that fails is left out of them, and named at the end.
 """
 import os
@@ -24,12 +24,15 @@ from daemon import Programs
 from objects import Account
 
 SIZES = (10, 100, 1000, 10000)
-ROUNDS, MANY = 2, 10000  # so many Services take minutes: one round, and without MetalLB
-PROXIES, BALANCERS = (proxies.Coracle, proxies.Nftables, proxies.Iptables), (balancers.Coracle, balancers.MetalLB)
+ROUNDS, MANY = 2, 10000  # so many Services take minutes: one round, of those that are done with it in one or two
+WITH_MANY = (proxies.Coracle, proxies.Nftables)
+PROXIES, BALANCERS = (*WITH_MANY, proxies.Iptables), (balancers.Coracle, balancers.MetalLB)
 
 
 def kinds(services):
-    return [(proxies, kind) for kind in PROXIES] + [(balancers, kind) for kind in BALANCERS if services < MANY]
+    if services >= MANY:
+        return [(proxies, kind) for kind in WITH_MANY]
+    return [(proxies, kind) for kind in PROXIES] + [(balancers, kind) for kind in BALANCERS]
 
 
 class Bench:

@@ -24,7 +24,7 @@ from objects import Account
 from waiting import run, wait_for
 
 SIZES = (10, 1000)
-ROUNDS, SERVICES, GAP_S = 2, 4, 1.5
+ROUNDS, SERVICES, GAP_S = 2, 3, 1.5
 SYNC_S = 300
 # Checks are rare, or the guest's one CPU would do nothing else.
 CONFIG = f"""pools: [{{name: public, prefixes: [{POOL}]}}]

@@ -102,6 +102,7 @@ static void update_routes(struct controller *c)
                        .draining = leaver_phase(c->leaver) >= LEAVE_DRAINING},
             .keepalived_since_ms = c->keepalived_since_ms,
             .graceful_shutdown = leaver_phase(c->leaver) != LEAVE_STAYING,
+            .gone = leaver_phase(c->leaver) == LEAVE_OVER,
         };
 
         publisher_update(c->publisher, &input);
@@ -112,6 +113,7 @@ static void on_table_looked(void *userdata)
         struct controller *c = userdata;
 
         update_routes(c);
+        leaver_looked(c->leaver);
         prober_follow(c->prober, applier_plan(c->applier), table_content(c->table));
 }
 
@@ -188,7 +190,13 @@ static void on_leave_phase(void *userdata)
         struct controller *c = userdata;
 
         update_routes(c);
-        if (leaver_phase(c->leaver) == LEAVE_OVER && !keepalived_stop(c->keepalived))
+}
+
+static void on_left(void *userdata)
+{
+        struct controller *c = userdata;
+
+        if (!keepalived_stop(c->keepalived))
                 ev_break(c->loop, EVBREAK_ALL);
 }
 
@@ -296,7 +304,7 @@ static int make_parts(struct controller *c, struct error *error)
         const struct applier_listener applier_listener = {c, on_applied};
         const struct table_listener table_listener = {c, on_table_looked, on_table_remedy};
         const struct sources_listener sources_listener = {c, on_objects_changed, on_services_listed};
-        const struct leaver_listener leaver_listener = {c, on_leave_phase};
+        const struct leaver_listener leaver_listener = {c, on_leave_phase, on_left};
         int r = leaver_new(c->loop, c->options, &leaver_listener, &c->leaver, error);
 
         if (r < 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define STEP_S 0.1
+#define PARTING_S 0.2 /* for the announcer to take the pod out of the node's route */
 #define LONGEST_S 86400.0
 
 struct leaver {
@@ -46,21 +47,43 @@ static void log_phase(const struct leaver *leaver, const struct leave_input *inp
 static void moved_on(struct leaver *leaver, const struct leave_input *input)
 {
         log_phase(leaver, input);
-        if (leaver->leave.phase == LEAVE_OVER)
+        if (leaver->leave.phase == LEAVE_OVER) {
                 ev_timer_stop(leaver->loop, &leaver->step);
+                ev_now_update(leaver->loop);
+                ev_timer_set(&leaver->step, PARTING_S, 0.0);
+                ev_timer_start(leaver->loop, &leaver->step);
+        }
         leaver->listener.moved_on(leaver->listener.userdata);
+}
+
+static void update(struct leaver *leaver)
+{
+        struct leave_input input = look(leaver);
+
+        if (leave_update(&leaver->leave, &input))
+                moved_on(leaver, &input);
 }
 
 static void on_step(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
         struct leaver *leaver = container_of(watcher, struct leaver, step);
-        struct leave_input input = look(leaver);
 
         (void)loop;
         (void)revents;
-        table_look(leaver->table); /* for the next step: how many flows are left */
-        if (leave_update(&leaver->leave, &input))
-                moved_on(leaver, &input);
+        if (leaver->leave.phase == LEAVE_OVER) {
+                leaver->listener.ended(leaver->listener.userdata);
+                return;
+        }
+        table_look(leaver->table); /* leaver_looked goes on, but for a table that cannot be looked at */
+        update(leaver);
+}
+
+/* Flows may begin until the pod is out of the node's route: the less time passes after this look the better.
+ */
+void leaver_looked(struct leaver *leaver)
+{
+        if (leaver->leave.phase == LEAVE_ASKING || leaver->leave.phase == LEAVE_DRAINING)
+                update(leaver);
 }
 
 /* A number of seconds, fractions allowed, into milliseconds. */

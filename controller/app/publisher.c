@@ -13,8 +13,10 @@ struct publisher {
         const struct config *config;
         struct announce_server *announce_server;
         struct publisher_listener listener;
+        struct prefix_list pools;
         struct routes routes;
         struct announce_set set; /* as the announcer was told */
+        bool gone;               /* likewise */
         bool told;               /* of the routes as they are */
         ev_timer again;
 };
@@ -39,16 +41,16 @@ static void log_routes(const struct routes *routes)
 }
 
 /* 0 or -ENOMEM; the announcer then keeps what it has. */
-static int publish(struct publisher *publisher, bool starting, bool graceful_shutdown)
+static int publish(struct publisher *publisher, const struct publisher_input *input, bool starting)
 {
         _cleanup_announce_set_ struct announce_set set = {0};
-        int r = prefix_list_copy(&set.pools, &publisher->set.pools);
+        int r = input->gone ? 0 : prefix_list_copy(&set.pools, &publisher->pools);
 
         if (r == 0)
                 r = routes_collect(&publisher->routes, &publisher->config->bgp, &set);
         if (r < 0)
                 return r;
-        set.graceful_shutdown = graceful_shutdown;
+        set.graceful_shutdown = input->graceful_shutdown;
         set.starting = starting;
         r = announce_server_set(publisher->announce_server, &set);
         if (r < 0)
@@ -57,9 +59,12 @@ static int publish(struct publisher *publisher, bool starting, bool graceful_shu
                 log_info("routes", "announcing", LOG_INT("routes", set.routes.count),
                          LOG_INT("before", publisher->set.routes.count),
                          LOG_INT("vips", publisher->routes.count));
+        if (input->gone && !publisher->gone)
+                log_info("routes", "the node is told to send nothing here any more");
         log_routes(&publisher->routes);
         announce_set_clear(&publisher->set);
         publisher->set = set;
+        publisher->gone = input->gone;
         set = (struct announce_set){0};
         return 0;
 }
@@ -90,10 +95,10 @@ void publisher_update(struct publisher *publisher, const struct publisher_input 
         starting = health_is_checking(now.plan, now.kernel, &publisher->routes, now.settling,
                                       now.now_ms - input->keepalived_since_ms);
         if (r > 0 || starting != publisher->set.starting ||
-            input->graceful_shutdown != publisher->set.graceful_shutdown)
+            input->graceful_shutdown != publisher->set.graceful_shutdown || input->gone != publisher->gone)
                 publisher->told = false;
         if (r >= 0 && !publisher->told)
-                r = publish(publisher, starting, input->graceful_shutdown);
+                r = publish(publisher, input, starting);
         publisher->told = r >= 0;
         if (starting)
                 next_ms = earlier(next_ms, input->keepalived_since_ms + HEALTH_FIRST_CHECKS_MS);
@@ -128,7 +133,7 @@ int publisher_new(struct ev_loop *loop, const struct config *config, struct anno
                                         .told = true};
         ev_timer_init(&publisher->again, on_again, 0.0, 0.0);
         publisher->again.data = publisher;
-        if (routes_collect_pools(config, &publisher->set.pools) < 0) {
+        if (routes_collect_pools(config, &publisher->pools) < 0) {
                 publisher_free(publisher);
                 return error_oom(error);
         }
@@ -141,6 +146,7 @@ void publisher_free(struct publisher *publisher)
         if (!publisher)
                 return;
         ev_timer_stop(publisher->loop, &publisher->again);
+        prefix_list_clear(&publisher->pools);
         routes_clear(&publisher->routes);
         announce_set_clear(&publisher->set);
         free(publisher);

@@ -22,6 +22,7 @@ struct publisher_input {
         struct routes_input routes;
         int64_t keepalived_since_ms; /* monotonic: when it was started */
         bool graceful_shutdown;
+        bool gone; /* the node, too, is to send nothing here any more */
 };
 
 /* Both are borrowed. Returns 0 and *out; or -ENOMEM with *error set. */

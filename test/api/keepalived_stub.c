@@ -1,6 +1,7 @@
 /* A keepalived for machines whose kernel has no IPVS. `-t` is the real one's, if CORACLE_TEST_KEEPALIVED
  * names it, so that its time counts; else every configuration is good. The daemon notes when it is told to
- * reload: a line of seconds since the epoch in ./hups for each SIGHUP. Ends with SIGTERM.
+ * reload: a line of seconds since the epoch in ./hups for each SIGHUP. Ends with SIGTERM, which it notes in
+ * ./terms.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,18 @@ static int is_check(char **argv)
                 if (strcmp(*argv, "-t") == 0)
                         return 1;
         return 0;
+}
+
+static int note(const char *path)
+{
+        FILE *file = fopen(path, "a");
+        struct timespec now;
+
+        if (!file)
+                return 1;
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        (void)fprintf(file, "%lld.%09ld\n", (long long)now.tv_sec, now.tv_nsec);
+        return fclose(file) != 0;
 }
 
 int main(int argc, char **argv)
@@ -33,16 +46,8 @@ int main(int argc, char **argv)
         (void)sigaddset(&awaited, SIGHUP);
         (void)sigaddset(&awaited, SIGTERM);
         (void)sigprocmask(SIG_BLOCK, &awaited, NULL);
-        while (sigwait(&awaited, &signal) == 0 && signal == SIGHUP) {
-                struct timespec now;
-                FILE *hups;
-
-                (void)clock_gettime(CLOCK_REALTIME, &now);
-                hups = fopen("hups", "a");
-                if (!hups)
+        while (sigwait(&awaited, &signal) == 0 && signal == SIGHUP)
+                if (note("hups"))
                         return 1;
-                (void)fprintf(hups, "%lld.%09ld\n", (long long)now.tv_sec, now.tv_nsec);
-                (void)fclose(hups);
-        }
-        return 0;
+        return note("terms");
 }

@@ -2,9 +2,12 @@
 what stays when the API goes."""
 
 import base64
+import datetime
 import http.server
 import json
 import pathlib
+import re
+import socket
 import statistics
 import sys
 import tempfile
@@ -160,6 +163,24 @@ class TestDaemon(unittest.TestCase):
             self.assertEqual(daemon.get("/readyz")[0], 503)
         self.assertEqual(daemon.get("/livez"), (200, "ok\n"))
         self.assertEqual(daemon.get("/")[0], 404)
+
+    def test_pod_that_leaves_gives_up_the_node_s_route_while_keepalived_still_runs(self):
+        """What arrives after keepalived's end would be refused."""
+        daemon = self.daemon
+        daemon.await_config(lambda text: text.count("virtual_server ") == 10)
+        daemon.await_(lambda: daemon.status()["keepalived_up"])
+        with socket.socket(socket.AF_UNIX) as announcer:
+            announcer.settimeout(PATIENCE_S)
+            announcer.connect(str(daemon.directory / "run/announce.sock"))
+            lines = announcer.makefile(encoding="utf-8")
+            self.assertTrue(json.loads(lines.readline())["pools"])
+            daemon.process.terminate()
+            while json.loads(lines.readline())["pools"]:
+                pass
+        self.assertEqual(daemon.process.wait(PATIENCE_S), 0)
+        told = re.search(r"ts=(\S+) .*the node is told to send nothing here", daemon.read_log())[1]
+        ended = float((daemon.directory / "terms").read_text())
+        self.assertGreater(ended - datetime.datetime.fromisoformat(told).timestamp(), 0.1)
 
 
 def kubeconfig(api, user):

@@ -24,10 +24,13 @@ struct link {
         ev_io readable, writable;
         ev_timer retry;
         struct lines in;
-        struct strbuf report; /* the last one, encoded */
-        struct strbuf out;    /* what the socket has not taken of the one before */
-        bool behind;          /* `report` has not been put into `out` yet */
-        bool in_doubt;        /* the connection has ended, and it is not known yet whether coracle has */
+        struct strbuf last;              /* the line that was decoded last, */
+        struct announce_set told;        /* and what it says */
+        struct announce_report reported; /* the last one, */
+        struct strbuf report;            /* encoded */
+        struct strbuf out;               /* what the socket has not taken of the one before */
+        bool behind;                     /* `report` has not been put into `out` yet */
+        bool in_doubt; /* the connection has ended, and it is not known yet whether coracle has */
         struct log_rate log_rate;
 };
 
@@ -94,6 +97,23 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
         flush(container_of(watcher, struct link, writable));
 }
 
+/* A heartbeat repeats the line before, which may hold thousands of routes: it is not decoded again.
+ * Returns 0 or a negative errno with *error set. */
+static int decode(struct link *link, const char *line, size_t length, struct error *error)
+{
+        int r;
+
+        if (link->last.length == length && length && memcmp(link->last.text, line, length) == 0)
+                return 0;
+        strbuf_reset(&link->last);
+        r = announce_set_decode(line, length, &link->told, error);
+        if (r < 0)
+                return r;
+        /* Without memory for it, the next line is decoded. */
+        (void)strbuf_append(&link->last, line, length);
+        return 0;
+}
+
 /* Returns 0 or a negative errno with *error set. */
 static int take_sets(struct link *link, const char *data, size_t length, struct error *error)
 {
@@ -108,9 +128,11 @@ static int take_sets(struct link *link, const char *data, size_t length, struct 
         while (lines_next(&link->in, &line, &length)) {
                 _cleanup_announce_set_ struct announce_set set = {0};
 
-                r = announce_set_decode(line, length, &set, error);
+                r = decode(link, line, length, error);
                 if (r < 0)
                         return r;
+                if (announce_set_copy(&set, &link->told) < 0)
+                        return error_oom(error);
                 link->listener.set(link->listener.userdata, &set);
         }
         return 0;
@@ -184,16 +206,29 @@ int link_new(struct ev_loop *loop, const char *path, const struct link_listener 
         return 0;
 }
 
+static bool report_equal(const struct announce_report *a, const struct announce_report *b)
+{
+        return prefix_list_equal(&a->announced, &b->announced) &&
+               a->graceful_shutdown == b->graceful_shutdown && a->neighbors_up == b->neighbors_up &&
+               a->neighbors == b->neighbors;
+}
+
 int link_report(struct link *link, const struct announce_report *report)
 {
+        _cleanup_announce_report_ struct announce_report copy = {0};
         struct strbuf text = {0};
 
-        if (announce_report_encode(report, &text) < 0)
-                return -ENOMEM;
-        if (link->report.length == text.length && memcmp(link->report.text, text.text, text.length) == 0) {
-                strbuf_clear(&text);
+        if (link->report.length && report_equal(&link->reported, report))
                 return 0;
-        }
+        copy.graceful_shutdown = report->graceful_shutdown;
+        copy.neighbors_up = report->neighbors_up;
+        copy.neighbors = report->neighbors;
+        if (prefix_list_copy(&copy.announced, &report->announced) < 0 ||
+            announce_report_encode(report, &text) < 0)
+                return -ENOMEM;
+        announce_report_clear(&link->reported);
+        link->reported = copy;
+        copy = (struct announce_report){0};
         strbuf_clear(&link->report);
         link->report = text;
         link->behind = true;
@@ -211,7 +246,10 @@ void link_free(struct link *link)
         if (link->fd >= 0)
                 (void)close(link->fd);
         lines_clear(&link->in);
+        announce_report_clear(&link->reported);
         strbuf_clear(&link->report);
         strbuf_clear(&link->out);
+        strbuf_clear(&link->last);
+        announce_set_clear(&link->told);
         free(link);
 }

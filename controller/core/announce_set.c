@@ -13,6 +13,21 @@ void announce_set_clear(struct announce_set *set)
         set->graceful_shutdown = set->starting = false;
 }
 
+int announce_set_copy(struct announce_set *to, const struct announce_set *from)
+{
+        _cleanup_announce_set_ struct announce_set set = {.graceful_shutdown = from->graceful_shutdown,
+                                                          .starting = from->starting};
+
+        if (prefix_list_copy(&set.routes, &from->routes) < 0 ||
+            prefix_list_copy(&set.pools, &from->pools) < 0 ||
+            prefix_list_copy(&set.withheld, &from->withheld) < 0)
+                return -ENOMEM;
+        announce_set_clear(to);
+        *to = set;
+        set = (struct announce_set){0};
+        return 0;
+}
+
 void announce_report_clear(struct announce_report *report)
 {
         prefix_list_clear(&report->announced);

@@ -65,6 +65,9 @@ static inline void announce_set_clear_p(struct announce_set *set)
 }
 #define _cleanup_announce_set_ _cleanup_(announce_set_clear_p)
 
+/* Replaces the contents of *to. 0 or -ENOMEM; *to is then as before. */
+int announce_set_copy(struct announce_set *to, const struct announce_set *from);
+
 /* Appends the message, newline included. 0 or -ENOMEM. */
 int announce_set_encode(const struct announce_set *set, struct strbuf *out);
 

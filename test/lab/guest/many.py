@@ -1,4 +1,4 @@
-"""An LB pod with thousands of checked real servers, which all are addresses of one pod; its API is the stand-in of test/api.
+"""An LB pod with thousands of real servers, which all are addresses of one pod; its API is the stand-in of test/api.
 
 The pod serves nobody: it is about how soon the kernel's table follows the API, and keepalived's checks the real servers."""
 import ctypes
@@ -21,10 +21,11 @@ PORT = 80
 # Checks are rare, or the guest's one CPU would do nothing else.
 CONFIG = """pools: [{name: many, prefixes: [10.2.0.0/16]}]
 bgp: {localAS: 65021, reflectors: [{address: 10.0.0.109, as: 65021}]}
-defaults: {healthCheck: {type: tcp, interval: 30, timeout: 1, retries: 1}}
+defaults: {healthCheck: {type: %s, interval: 30, timeout: 1, retries: 1}}
 """
 IP_VS_SO_GET_DESTS = 1152 + 4
 DESTS_HEAD, DEST_SIZE, MOST_DESTS = 24, 96, 128
+VICTIM = 0  # the number of the real server that changes
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -54,12 +55,9 @@ def vip(service):
     return f"10.2.{service // 200}.{service % 200 + 1}"
 
 
-def server(service, number):
-    return f"172.17.{service % 250}.{service // 250 * 100 + number + 1}"
-
-
 class Many:
-    def __init__(self, services, each):
+    def __init__(self, services, each, check="tcp"):
+        assert services <= 250 * (254 // each), "there are not so many addresses"
         self.services, self.each = services, each
         self.pod = fig6.connect_lb("lb3")
         os.mkdir(f"{self.pod.run_dir}/api")
@@ -74,15 +72,18 @@ class Many:
             self.api.store.history.clear()
             self.api.start()
             self.kernel = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        self.pod.start("ipvs", ["coracle", "controller", "--config", self.pod.write("many.yaml", CONFIG),
+        self.pod.start("ipvs", ["coracle", "controller", "--config", self.pod.write("many.yaml", CONFIG % check),
                                 "--templates", fig6.TEMPLATES, "--server", f"https://127.0.0.1:{self.api.client_port}",
                                 "--token-file", "/run/api/token", "--ca-file", "/run/api/ca.crt",
                                 "--pod-name", "lb3", "--namespace", "kube-system"], container=True)
 
+    def server(self, service, number):
+        return f"172.17.{service % 250}.{service // 250 * self.each + number + 1}"
+
     def publish(self, service, numbers, draining=()):
         self.api.store.put("EndpointSlice", f"web-{service}-abcde", labels={"kubernetes.io/service-name": f"web-{service}"},
                            addressType="IPv4", ports=[{"name": "http", "protocol": "TCP", "port": PORT}],
-                           endpoints=[{"addresses": [server(service, number)],
+                           endpoints=[{"addresses": [self.server(service, number)],
                                        "conditions": {"ready": number not in draining, "serving": True,
                                                       "terminating": number in draining}} for number in numbers])
 
@@ -156,6 +157,20 @@ class Many:
                     if told > since:
                         return told
         return None
+
+    def change(self, what, service):
+        """One endpoint drains, goes or comes. Seconds until no new connection goes there any more, or the first one may; the same
+        for keepalived alone ("" where it says nothing: of one that drains, or without checks); and for how long it is busy."""
+        every, victim = range(self.each), self.server(service, VICTIM)
+        began, wall = time.monotonic(), time.time()
+        if what == "drain":
+            self.publish(service, every, draining=(VICTIM,))
+        else:
+            self.publish(service, [number for number in every if number != VICTIM or what == "come"])
+        seconds = self.await_table(service, lambda table: bool(table.get(victim)) == (what == "come"), 120) - began
+        busy = self.await_rest(120)
+        told = self.keepalived_said(victim, what == "come", wall)
+        return f"{seconds:.3f}", f"{told - wall:.3f}" if told and what != "drain" else "", f"{busy:.1f}"
 
     def end(self):
         self.kernel.close()

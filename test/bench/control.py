@@ -1,7 +1,7 @@
 """The section `control` of docs/evaluation.md, and its plots: control.py [--second] DOCS [FIGURES]
 
-FIGURES is where the lab's scenario `many_servers` and the programs in control/ have left theirs, which are copied to
-DOCS/evaluation/control*.csv. --second: they are those of another run, which the page sets beside the first.
+FIGURES is where the lab's scenarios `many_services` and `many_servers` and the programs in control/ have left theirs, which
+are copied to DOCS/evaluation/control*.csv. --second: they are those of another run, which the page sets beside the first.
 """
 import os
 import re
@@ -17,7 +17,8 @@ import parts_report  # noqa: E402
 import proxies_report  # noqa: E402
 import servers_report  # noqa: E402
 
-FILES = {"many_servers": "control-many-servers", "control_delay": "control", "control_cost": "control-cost",
+FILES = {"many_services": "control-many-services", "many_servers": "control-many-servers",
+         "control_delay": "control", "control_cost": "control-cost",
          "control_routes": "control-routes", "control_balancers": "control-balancers",
          "control_balancers_cost": "control-balancers-cost", "control_parts": "control-parts", "control_checks": "control-checks"}
 PACKAGES = ("keepalived", "nftables", "iptables", "exabgp", "gobgpd")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from api import ApiError
 
-CLASS = "coracle.lb/ecmp"
+CLASS, ADDRESS = "coracle.lb/ecmp", "coracle.lb/address"
 SERVICES = "/api/v1/namespaces/{}/services"
 PODS = "/api/v1/namespaces/{}/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
@@ -63,7 +63,7 @@ class Namespace:
                          "ports": [{"port": 80, "targetPort": 8080}],
                          **({"selector": {"app": name}} if selector else {}), **spec}}
         if addresses:
-            body["metadata"]["annotations"]["coracle.lb/address"] = ",".join(addresses)
+            body["metadata"]["annotations"][ADDRESS] = ",".join(addresses)
         self.api.create(self.path(SERVICES), body)
         if addresses:
             self.set_addresses(name, *addresses)

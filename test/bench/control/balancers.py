@@ -94,6 +94,7 @@ def measure(bench, kind, turn):
             raise
         finally:
             tool.stop()
+            world.restore()
 
 
 def spent(tool):

@@ -1,6 +1,6 @@
 """docs/evaluation.md: Coracle beside MetalLB."""
 from page import agreement, fill, mean, median
-from proxies_report import cell, costs_of, missing
+from proxies_report import again, cell, costs_of, missing
 
 WHAT = {"address": "created → EXTERNAL-IP in its status", "route": "created → route at the reflector",
         "gone": "no endpoint left → route gone", "back": "endpoints back → route", "deleted": "deleted → route gone"}
@@ -96,7 +96,8 @@ def text(first, second, version, parts):
     if not times and not outside:
         return ""
     times_again = times_of(second["control_routes"])
-    again = [(f"{tool}'s with {services:,}: {WHAT[what]}", values, times_again[tool, services, what])
+    costs_again = costs_of(second["control_balancers_cost"], "tool", "program", columns=COLUMNS)
+    agree = [(f"{tool}'s with {services:,}: {WHAT[what]}", values, times_again[tool, services, what])
              for (tool, services, what), values in times.items() if (tool, services, what) in times_again]
     return f"""
 ### Beside MetalLB
@@ -118,7 +119,7 @@ down by emulated system calls, but whose kernel has no IPVS:
 {lacking(outside, SIZES, " outside the guest")}
 
 {behind_in_time(times, outside)}
-{agreement(again)}
+{agreement(agree)}
 The two do not promise the same. MetalLB announces an address that has an endpoint, whether or not anything forwards it yet: that
 is kube-proxy's part, which no figure of MetalLB's contains. Coracle announces what it forwards itself: after keepalived has
 read its configuration, the first endpoint has passed its check, and the kernel's table has been read back. Two of the
@@ -133,7 +134,9 @@ again, deleted.
 |---|---|---|---|---|---|---|---|
 {chr(10).join(cost_table(costs))}
 
-(Mean, and least to most of the rounds.) {behind_in_cost(costs)}
+{fill(f"(Mean, and least to most of the rounds.) {behind_in_cost(costs)}")}
+
+{again(totals(costs), totals(costs_again), COLUMNS)}
 
 {fill("Every LB pod has all of Coracle's parts, every node a speaker, the cluster one controller" +
       "".join(f"; {words}" for words in pod_beside(costs, parts)) + ".")}

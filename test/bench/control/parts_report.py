@@ -1,8 +1,8 @@
 """docs/evaluation.md: what the parts of an LB pod and the reflector take, beside what deploy/ grants them."""
 import re
 
-from page import mean
-from proxies_report import cell, costs_of
+from page import fill, mean
+from proxies_report import again, cell, costs_of
 
 CONTAINERS = {"ipvs": ("coracle", "keepalived"), "exabgp": ("exabgp", "coracle-announcer"), "gobgpd": ("gobgpd",)}
 MANIFESTS = {"ipvs": "base/deployment.yaml", "exabgp": "base/deployment.yaml", "gobgpd": "components/reflector/daemonset.yaml"}
@@ -35,6 +35,12 @@ def figures(tables):
         found[part, vips] = (cell(of_it["rss_mb"], 1), mean(of_it["rss_mb"]), max(of_it["rss_mb"]),
                              mean(of_it["idle_ms_per_s"]), mean(of_it["cpu_ms_per_change"]))
     return found
+
+
+def compared(tables):
+    """The same for proxies_report.again."""
+    return {key: {"memory": [usual], "rest": [idle], "change": [change]}
+            for key, (_, usual, _, idle, change) in (figures(tables).items() if complete(tables) else ())}
 
 
 def memory_beside_coracle(tables):
@@ -80,7 +86,7 @@ def verdict(found, grants, sizes):
         "None of the requests and limits is exceeded."
 
 
-def text(first, _second, deploy):
+def text(first, second, deploy):
     if not complete(first):
         return ""
     found, grants = figures(first), granted(deploy)
@@ -102,11 +108,13 @@ keepalived a reload, for the BGP programs a route more or less.
 |---|---|---|---|---|
 {rows}
 
+{again(compared(first), compared(second), {"memory": "memory", "rest": "CPU at rest", "change": "CPU of a change"})}
+
 Beside what the manifests in [deploy](../deploy/README.md) ask for, with so many addresses:
 
 | container | requests; limit | {' | '.join(f'{vips:,}' for vips in sizes)} |
 |---|---|{'---|' * len(sizes)}
 {chr(10).join(beside_grants(found, grants, sizes))}
 
-{verdict(found, grants, sizes)}
+{fill(verdict(found, grants, sizes))}
 """

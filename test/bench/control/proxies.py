@@ -10,11 +10,11 @@ import tempfile
 import time
 import urllib.request
 
-from world import cpu_s, rss_mb
+from world import fine_cpu_s, rss_mb
 
 from daemon import Daemon, die_with_parent
 
-CHANGES, GAP_S, IDLE_S = 8, 1.0, 3
+CHANGES, GAP_S, REST_S, IDLE_S = 8, 1.0, 3, 6
 SYNC_S = 600  # kube-proxy's iptables mode, 10,000 Services, a busy machine
 TIMES = ("tool", "services", "round", "seconds")
 COSTS = ("tool", "services", "round", "sync_s", "sync_cpu_s", "idle_ms_per_s", "cpu_ms_per_change", "rss_mb")
@@ -128,20 +128,20 @@ def measure(bench, kind, turn):
                 assert time.monotonic() - began < SYNC_S, f"{kind.name}: {tool.told()}"
                 time.sleep(0.1)
             sync_s = time.monotonic() - began
-            time.sleep(3)
-            sync_cpu = cpu_s(tool.pid)
+            time.sleep(REST_S)
+            sync_cpu = fine_cpu_s(tool.pid)
             time.sleep(IDLE_S)
-            idle = (cpu_s(tool.pid) - sync_cpu) / IDLE_S
+            idle = (fine_cpu_s(tool.pid) - sync_cpu) / IDLE_S
             tool.watch()
             bench.world.refresh()
-            before, delays = cpu_s(tool.pid), []
+            before, delays = fine_cpu_s(tool.pid), []
             for _ in range(CHANGES):
                 began = time.time()
                 delays.append(tool.await_change(began, bench.world.change()) - began)
                 time.sleep(GAP_S)
-            per_change = (cpu_s(tool.pid) - before - idle * CHANGES * GAP_S) / CHANGES
+            per_change = (fine_cpu_s(tool.pid) - before - idle * CHANGES * GAP_S) / CHANGES
             return [(kind.name, services, turn, f"{delay:.4f}") for delay in delays], \
-                [(kind.name, services, turn, f"{sync_s:.2f}", f"{sync_cpu:.2f}", f"{idle * 1000:.1f}",
+                [(kind.name, services, turn, f"{sync_s:.2f}", f"{sync_cpu:.2f}", f"{idle * 1000:.2f}",
                   f"{per_change * 1000:.1f}", f"{rss_mb(tool.pid):.1f}")]
         finally:
             tool.stop()

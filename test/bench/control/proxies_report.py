@@ -52,6 +52,18 @@ def cell(values, digits):
     return f"{mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
+def again(costs, costs_again, columns):
+    """A sentence about a second run: by how much each column's means differ, {(who, services): …}, at most, and whose. Not of
+    what is next to nothing, of which a clock's tick is a big share."""
+    said = []
+    for column, words in columns.items():
+        if column != "idle_ms_per_s":
+            apart = [(abs(mean(costs_again[key][column]) / mean(of_it[column]) - 1), *key) for key, of_it in costs.items()
+                     if key in costs_again and mean(of_it[column])]
+            said += [f"{words} by {most * 100:.0f} % ({who} with {services:,})" for most, who, services in [max(apart)]] if apart else []
+    return page.fill(f"In a second run the means differ from these at most: {', '.join(said)}.") if said else ""
+
+
 def plot(delays, costs, sizes, docs):
     there = [tool for tool in TOOLS if tool in {tool for tool, _ in delays}]
     header = ["services", *(f"{tool} {what}" for tool in there for what in ("median", "least", "most"))]
@@ -107,8 +119,9 @@ def text(first, second, docs):
         f"{cell(of_it['cpu_ms_per_change'], 0)} | {cell(of_it['idle_ms_per_s'], 1)} |"
         for services in sizes for tool in there if (tool, services) in costs for of_it in [costs[tool, services]])
     delays_again = delays_of(second["control_delay"])
-    again = [(f"{tool} with {services:,}", delays[tool, services], delays_again[tool, services])
-             for tool, services in delays if (tool, services) in delays_again]
+    costs_again = costs_of(second["control_cost"], "tool", columns=COLUMNS)
+    agree = page.agreement([(f"{tool} with {services:,}", delays[tool, services], delays_again[tool, services])
+                            for tool, services in delays if (tool, services) in delays_again])
     return f"""
 ### Beside kube-proxy
 
@@ -127,6 +140,7 @@ the first sync that it is left out. Its mode ipvs would need IPVS too, and is no
 |---|{'---|' * len(there)}
 {delay_rows}
 
+{agree}
 ![cost](evaluation/control-cost.svg)
 
 | Services | | memory, MB (RSS) | first sync, s | its CPU, s | CPU of a change, ms | CPU at rest, ms/s |
@@ -134,8 +148,10 @@ the first sync that it is left out. Its mode ipvs would need IPVS too, and is no
 {cost_rows}
 
 (Mean, and least to most of the rounds. CPU includes children that have ended: `keepalived -t`, `nft`, `iptables-restore`.)
-{chr(10).join(verdict(delays, costs, sizes))}
-{page.agreement(again)}
+{page.fill(" ".join(verdict(delays, costs, sizes)))}
+
+{again(costs, costs_again, COLUMNS)}
+
 What to know about it: their jobs differ. kube-proxy writes the rules of cluster addresses on every node; coracle's LB pods
 write those of external addresses, with health checks, whose CPU and memory are keepalived's and not in this table. The tools,
 the API server and etcd share the machine's cores.

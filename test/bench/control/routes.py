@@ -99,6 +99,7 @@ def measure(world, guest, reflector, statuses, tool, turn):
                                                    GAP_S).items()]
     finally:
         guest.run("down")
+        world.restore()
 
 
 def main():

@@ -68,6 +68,11 @@ def sources(first, second):
                      ("; beside them, `-second.csv` of the second run." if any(second.values()) else "."))
 
 
+def short(first):
+    said = [*servers_report.short(first), *proxies_report.short(first), *metallb_report.short(first)]
+    return "; ".join(said) + "." if said else "not measured."
+
+
 def text(first, second, docs):
     return f"""## Control plane
 
@@ -91,7 +96,8 @@ def main():
     page.begin(docs, "control", bool(figures) and not second)
     if figures:
         collect(figures[0], evaluation, "-second" if second else "")
-    page.section(docs, "control", text(tables(evaluation), tables(evaluation, "-second"), docs))
+    first, second = tables(evaluation), tables(evaluation, "-second")
+    page.section(docs, "control", short(first), text(first, second, docs))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,13 @@ import textwrap
 
 RESAMPLES = 2000
 MANY = 10  # values, for resampling to mean anything
-SECTIONS = ("redundancy", "scalability", "datapath", "control")  # in the page's order
+SECTIONS = {"redundancy": "Redundancy", "scalability": "Scalability", "datapath": "Data path",
+            "control": "Control plane"}  # in the page's order
 HEAD = """# Evaluation
 
 Made by `test/bench/run`; not to be edited. What is here can be measured again with the commands beside it, on a machine
-like yours; every section says on what it was measured, and where Coracle is behind.
+like yours; every section says on what it was measured, and where Coracle is behind. In short:
+
 """
 
 
@@ -48,9 +50,9 @@ def spread(values, statistic, digits=2):
     return f"{statistic(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def fill(text):
+def fill(text, indent=""):
     """Its lines as long as the page's others, and links in one piece."""
-    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent)
 
 
 def range_of(values):
@@ -58,17 +60,33 @@ def range_of(values):
     return interval(values, median) if len(values) >= MANY else (min(values), max(values))
 
 
-def agreement(pairs):
-    """A sentence about a second run: [(what, values, values of the second run), …], in seconds. Medians agree if their ranges
-    overlap."""
-    if not pairs:
+def ratio_of(values, others):
+    """(the ratio of their medians, what it is to be trusted within)"""
+    if min(len(values), len(others)) >= MANY:
+        chance = random.Random(1)
+        found = sorted(median(chance.choices(values, k=len(values))) / median(chance.choices(others, k=len(others)))
+                       for _ in range(RESAMPLES))
+        within = found[RESAMPLES // 40], found[-RESAMPLES // 40]
+    else:
+        within = min(values) / max(others), max(values) / min(others)
+    return median(values) / median(others), within
+
+
+def median_of(values):
+    return median(values), range_of(values)
+
+
+def agreement(figures, what="medians", unit=" s"):
+    """A sentence about a second run: [(what, figure, figure of the second run), …], a figure and the range it is to be trusted
+    within. They agree if their ranges overlap."""
+    if not figures:
         return ""
-    apart = []
-    for what, values, again in pairs:
-        (low, high), (low_again, high_again) = range_of(values), range_of(again)
-        if low > high_again or low_again > high:
-            apart.append(f"{what} ({median(values):.3f} s and then {median(again):.3f} s)")
-    said = f"In a second run {len(pairs) - len(apart)} of the {len(pairs)} medians agree: their ranges overlap with these"
+    apart = [f"{whose} ({value:.3g}{unit} and then {value_again:.3g}{unit})"
+             for whose, (value, (low, high)), (value_again, (low_again, high_again)) in figures
+             if low > high_again or low_again > high]
+    if len(figures) == 1:
+        return f"In a second run it {f'does not agree: {apart[0]}' if apart else 'agrees: the ranges overlap'}.\n"
+    said = f"In a second run {len(figures) - len(apart)} of the {len(figures)} {what} agree: their ranges overlap with these"
     return fill(f"{said}. Apart are: {'; '.join(apart)}." if apart else f"{said}.") + "\n"
 
 
@@ -114,19 +132,28 @@ def plot(script, target, size="800,500", data=None):
         subprocess.run(["gnuplot"], input=head + script.replace("{data}", f"{target}-plot.csv"), text=True, check=True)
 
 
-def section(docs, name, text):
-    """Writes that section of docs/evaluation.md anew, and leaves the others as they are."""
+def anchor(text):
+    """Of its heading, as a viewer of Markdown makes it."""
+    heading = re.search(r"^## (.*)$", text, re.MULTILINE)[1]
+    return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+
+
+def section(docs, name, short, text):
+    """Writes that section of docs/evaluation.md anew, and what it says in short, and leaves the others as they are."""
     path = f"{docs}/evaluation.md"
     sections = {}
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             for part in file.read().split("<!-- section ")[1:]:
-                which, _, body = part.partition(" -->\n")
-                sections[which] = body
-    sections[name] = re.sub(r"\n{3,}", "\n\n", text)
+                head, _, body = part.partition(" -->\n")
+                which, _, words = head.partition(": ")
+                sections[which] = words, body
+    sections[name] = " ".join(short.split()), re.sub(r"\n{3,}", "\n\n", text)
+    there = [(which, title, *sections[which]) for which, title in SECTIONS.items() if which in sections]
     with open(path, "w", encoding="utf-8") as file:
-        file.write(HEAD + "".join(f"\n<!-- section {which} -->\n\n{sections[which].strip()}\n" for which in SECTIONS
-                                  if which in sections))
+        file.write(HEAD)
+        file.writelines(fill(f"- [{title}](#{anchor(body)}): {words}", "  ") + "\n" for _, title, words, body in there)
+        file.writelines(f"\n<!-- section {which}: {words} -->\n\n{body.strip()}\n" for which, _, words, body in there)
 
 
 class Asked:

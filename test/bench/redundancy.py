@@ -139,6 +139,15 @@ def broken(rows, forwarding):
     return f"With {forwarding} " + " and ".join(f"{n} broke ({route})" for route, n in by_route.items())
 
 
+def short(changes, failures, downloads):
+    delays_s = seconds(of_run(changes, USUAL, where="router"))
+    cut = sum(failure["reason"] in CUT for failure in failures)
+    return f"""a change of the set of LB pods is in the router's FIB after {mean(delays_s):.2f} s on average, {max(delays_s):.2f} s at
+        most (the paper: {PAPER["mean"]} and {PAPER["longest"]} s). Of the connections made meanwhile, in all
+        runs, {len(failures) - cut or "none"} failed and {cut or "none"} was cut. {broken(downloads, "tunnel")} of {downloads[0]["downloads"]} downloads while all LB pods were
+        replaced; {broken(downloads, "nat").replace("With", "with")}."""
+
+
 def text(changes, failures, lost, downloads):
     usual = of_run(changes, USUAL, where="router")
     delays_s, again_s = (seconds(of_run(changes, which, where="router")) for which in (USUAL, AGAIN))
@@ -225,7 +234,7 @@ def main():
     changes, failures, lost, downloads = (page.read(f"{evaluation}/redundancy{name}.csv")
                                           for name in ("", "-failures", "-link-lost", "-flows"))
     plot(of_run(changes, USUAL, where="router"), f"{evaluation}/redundancy")
-    page.section(docs, "redundancy", text(changes, failures, lost, downloads))
+    page.section(docs, "redundancy", short(changes, failures, downloads), text(changes, failures, lost, downloads))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""The section `scalability` of docs/evaluation.md, and its plot: scalability.py DOCS [FIGURES]
+"""The section `scalability` of docs/evaluation.md, and its plot: scalability.py [--second] DOCS [FIGURES]
 
 FIGURES is where the lab's scenario `scalability` has left its own, which are copied to DOCS/evaluation/scalability.csv.
+--second: they are those of another run, which the page sets beside the first.
 """
+import os
 import sys
 
 import page
@@ -30,7 +32,7 @@ def plot_data(rates):
              for pods, of_it in rates.items()])
 
 
-def text(rates, uncapped):
+def text(rates, uncapped, again):
     """`rates`: {LB pods: [MB/s]}; `uncapped`: of one LB pod without its cap."""
     one = median(rates[1])
     table = "\n".join(f"| {pods} | {len(of_it)} | {median(of_it):.3f} | {min(of_it):.3f} to {max(of_it):.3f} | "
@@ -56,6 +58,8 @@ capped. Forwarding is nat, so that all answers come through the LB pods. wrk kee
 
 {verdict}
 
+{second_run(rates, again)}
+
 What to know about it: this shows that the router spreads flows over all pods, and that nothing they share is in the way;
 not what one LB pod can do, which is the next section's subject. Without the caps one LB pod passed {uncapped:.1f} MB/s in this guest,
 more than eight capped ones need. With tunnel the answers do not come through the LB pods at all.
@@ -65,19 +69,43 @@ frr {page.version("frr")}. Raw figures: [scalability.csv](evaluation/scalability
 """
 
 
-def main():
-    docs, *figures = sys.argv[1:]
-    path = f"{docs}/evaluation/scalability.csv"
-    page.begin(docs, "scalability", bool(figures))
-    if figures:
-        rows = page.read(f"{figures[0]}/scalability.csv")
-        page.write(path, rows[0].keys(), [row.values() for row in rows])
+def second_run(rates, again):
+    """Whether another run gives the same, within what the first one's measurements of each size differ by."""
+    if not again:
+        return ""
+    most = max(abs(median(again[pods]) / median(of_it) - 1) * 100 for pods, of_it in rates.items())
+    wide = max((max(of_it) - min(of_it)) / median(of_it) * 100 for of_it in rates.values())
+    return page.fill(f"A second run ([scalability-second.csv](evaluation/scalability-second.csv)) "
+                     f"{'agrees' if most <= wide else 'does not agree'} within the spread: its medians differ from these by at most "
+                     f"{most:.1f} %, and the four measurements of a size by at most {wide:.1f} %.")
+
+
+def short(rates):
+    several = {pods: median(rates[pods]) / median(rates[1]) for pods in GOALS}
+    return f"""four LB pods pass {several[4]:.2f} times what one passes (the paper: {PAPER[4]}), eight {several[8]:.2f} times."""
+
+
+def rates_of(path):
+    """{LB pods: [MB/s]}, and of one LB pod without its cap."""
     rates = {}
     for row in page.read(path):
         rates.setdefault(int(row["pods"]), []).append(float(row["bytes_per_s"]) / 1e6)
-    uncapped = rates.pop(0)[0]
+    return rates, rates.pop(0)[0]
+
+
+def main():
+    words = sys.argv[1:]
+    second = words[0] == "--second"
+    docs, *figures = words[second:]
+    paths = [f"{docs}/evaluation/scalability{suffix}.csv" for suffix in ("", "-second")]
+    page.begin(docs, "scalability", bool(figures) and not second)
+    if figures:
+        rows = page.read(f"{figures[0]}/scalability.csv")
+        page.write(paths[second], rows[0].keys(), [row.values() for row in rows])
+    rates, uncapped = rates_of(paths[0])
+    again = rates_of(paths[1])[0] if os.path.exists(paths[1]) else {}
     page.plot(PLOT, f"{docs}/evaluation/scalability", data=plot_data(rates))
-    page.section(docs, "scalability", text(rates, uncapped))
+    page.section(docs, "scalability", short(rates), text(rates, uncapped, again))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """docs/evaluation.md: Coracle beside MetalLB."""
-from page import agreement, fill, mean, median
+from page import agreement, fill, mean, median, ratio_of
 from proxies_report import again, cell, costs_of, missing
 
 WHAT = {"address": "created → EXTERNAL-IP in its status", "route": "created → route at the reflector",
@@ -90,6 +90,15 @@ def pod_beside(costs, parts):
                    f"{' (Coracle is behind)' if ours > theirs else ''}")
 
 
+def short(first):
+    times = times_of(first["control_routes"])
+    both = [(services, what) for tool, services, what in times if tool == "Coracle" and ("MetalLB", services, what) in times]
+    behind = sum(median(times["Coracle", *key]) > median(times["MetalLB", *key]) for key in both)
+    if both:
+        yield (f"behind MetalLB in {behind or 'none'} of {len(both)} medians of the times until addresses and routes come and go, "
+               "for it announces only what it has seen to work")
+
+
 def text(first, second, version, parts):
     times, outside = times_of(first["control_routes"]), times_of(first["control_balancers"])
     costs = costs_of(first["control_balancers_cost"], "tool", "program", columns=("sync_s", *COLUMNS))
@@ -97,8 +106,10 @@ def text(first, second, version, parts):
         return ""
     times_again = times_of(second["control_routes"])
     costs_again = costs_of(second["control_balancers_cost"], "tool", "program", columns=COLUMNS)
-    agree = [(f"{tool}'s with {services:,}: {WHAT[what]}", values, times_again[tool, services, what])
-             for (tool, services, what), values in times.items() if (tool, services, what) in times_again]
+    both = [(services, what) for tool, services, what in times if tool == "Coracle" and all(
+        ("MetalLB", services, what) in of_run and (tool, services, what) in of_run for of_run in (times, times_again))]
+    agree = [(f"with {services:,}: {WHAT[what]}", *(ratio_of(of_run["Coracle", services, what], of_run["MetalLB", services, what])
+                                                    for of_run in (times, times_again))) for services, what in both]
     return f"""
 ### Beside MetalLB
 
@@ -119,7 +130,7 @@ down by emulated system calls, but whose kernel has no IPVS:
 {lacking(outside, SIZES, " outside the guest")}
 
 {behind_in_time(times, outside)}
-{agreement(agree)}
+{agreement(agree, "ratios of Coracle's time to MetalLB's, each of one run,", "")}
 The two do not promise the same. MetalLB announces an address that has an endpoint, whether or not anything forwards it yet: that
 is kube-proxy's part, which no figure of MetalLB's contains. Coracle announces what it forwards itself: after keepalived has
 read its configuration, the first endpoint has passed its check, and the kernel's table has been read back. Two of the

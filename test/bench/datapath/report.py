@@ -176,8 +176,17 @@ def write(docs):
                [(mode, *SMALL, *(f"{value:.3f}" for what in ("close", "keep") for value in figures[(mode, *SMALL, what)][:3]))
                 for mode in NAMES])
     page.plot(BARS.format(data=f"{target}.csv", base=base["close"], last=len(NAMES) - 3), target, "900,500")
-    page.section(docs, "datapath", text(figures, again, base, growth_part(target, figures), grouped(functions), page.median(
+    page.section(docs, "datapath", short(figures), text(figures, again, base, growth_part(target, figures), grouped(functions), page.median(
         [float(row["lb_packets"]) for row in boots if row["mode"] == "nat" and row["what"] == "keep"])))
+
+
+def short(figures):
+    costs = {mode: figures[(mode, *SMALL, "close")][0] for mode in NAMES}
+    behind = (costs["nat"] / costs["nft"] - 1) * 100
+    verdict = f"nat is behind nftables by {behind:.1f} %" if behind > 0 else "nat is not behind nftables"
+    return f"""a connection costs {costs["nat"]:.0f} thousand instructions of all machines together with nat,
+        {costs["tunnel"]:.0f} with tunnel, {costs["nft"]:.0f} and {costs["iptables"]:.0f} with kube-proxy's nftables and iptables,
+        {costs["nginx-stream"]:.0f} and {costs["haproxy"]:.0f} through nginx and haproxy; {verdict}."""
 
 
 def text(figures, again, base, growth, sums, packets):

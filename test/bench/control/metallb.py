@@ -64,7 +64,8 @@ def create(api, path, body):
 
 
 def commands(directory, programs):
-    """{program: its argv} as the manifests' are, with ports that do not meet; the kubeconfigs are in `directory`."""
+    """{program: its argv} as the manifests' are, with ports that do not meet; the kubeconfigs are in `directory`. Without the
+    webhook, which only refuses bad configuration, and would need a certificate."""
     return {name: [f"{programs}/{name}", f"--kubeconfig={directory}/{name}.json", f"--port={port}",
                    f"--health-probe-port={port + 1}", "--log-level=info", f"--lb-class={CLASS}",
                    *(["--webhook-mode=disabled"] if name == "controller" else [])]

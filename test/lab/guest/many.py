@@ -160,7 +160,7 @@ class Many:
 
     def change(self, what, service):
         """One endpoint drains, goes or comes. Seconds until no new connection goes there any more, or the first one may; the same
-        for keepalived alone ("" where it says nothing: of one that drains, or without checks); and for how long it is busy."""
+        for keepalived alone ("" where it says nothing: of one that drains, mostly without checks); and for how long it is busy."""
         every, victim = range(self.each), self.server(service, VICTIM)
         began, wall = time.monotonic(), time.time()
         if what == "drain":

@@ -1,7 +1,8 @@
-"""The section `redundancy` of docs/evaluation.md, and its plot: redundancy.py DOCS [FIGURES]
+"""The section `redundancy` of docs/evaluation.md, and its plot: redundancy.py [--second] DOCS [FIGURES]
 
 FIGURES is where the lab's scenarios series, series_setups, link_lost and downloads have left theirs; they are copied to
-DOCS/evaluation/redundancy*.csv. Without it, the page is made anew from what is there.
+DOCS/evaluation/redundancy*.csv. Without it, the page is made anew from what is there. --second: they are those of another run,
+which the page sets beside the first.
 """
 import os
 import sys
@@ -13,6 +14,7 @@ PAPER = {"mean": 2.6, "99 %": 8.9, "longest": 9.9}  # s; section 5.1's figure of
 PACKAGES = ("keepalived", "exabgp", "frr")
 RUNS = {("1", "9", "2"): "series", ("2", "9", "2"): "series-again", ("1", "9", "1"): "series-9-1",
         ("1", "3", "2"): "series-3-2", ("1", "3", "1"): "series-3-1"}  # which one, hold time in seconds, reflectors
+FILES = ("", "-failures", "-link-lost", "-flows")
 COLUMNS = {"": ("change", "time", "pods", "pod", "kind", "direction", "where", "seconds"), "-failures": ("start", "end", "reason")}
 USUAL, AGAIN = ("1", "9", "2"), ("2", "9", "2")
 CUT = ("Connection reset by peer", "no answer in time")
@@ -34,14 +36,14 @@ plot "{data}" using (strcol(1) eq "down" ? $2 : NaN):3 with steps linewidth 2 ti
 """
 
 
-def collect(figures, evaluation):
+def collect(figures, evaluation, suffix):
     for name, columns in COLUMNS.items():
         rows = [(*which, *(row[column] for column in columns)) for which, series in RUNS.items()
                 for row in page.read(f"{figures}/{series}{name}.csv")]
-        page.write(f"{evaluation}/redundancy{name}.csv", ("run", "hold", "reflectors", *columns), rows)
+        page.write(f"{evaluation}/redundancy{name}{suffix}.csv", ("run", "hold", "reflectors", *columns), rows)
     for name, source in (("link-lost", "link-lost"), ("flows", "downloads")):
         rows = page.read(f"{figures}/{source}.csv")
-        page.write(f"{evaluation}/redundancy-{name}.csv", rows[0].keys(), [row.values() for row in rows])
+        page.write(f"{evaluation}/redundancy-{name}{suffix}.csv", rows[0].keys(), [row.values() for row in rows])
 
 
 def of_run(rows, which, **wanted):
@@ -139,18 +141,40 @@ def broken(rows, forwarding):
     return f"With {forwarding} " + " and ".join(f"{n} broke ({route})" for route, n in by_route.items())
 
 
+def made_and_cut(failures, downloads):
+    cut = sum(failure["reason"] in CUT for failure in failures)
+    return f"""{len(failures) - cut or "none"} failed and {cut or "none"} {"were" if cut > 1 else "was"} cut. {broken(downloads, "tunnel")} of
+        {downloads[0]["downloads"]} downloads while all LB pods were replaced; {broken(downloads, "nat").replace("With", "with")}."""
+
+
+def second_run(first, again):
+    """Whether another run of the whole bench gives the same, for every series and hold time."""
+    if not again:
+        return ""
+    figures = []
+    for which, series in RUNS.items():
+        both = [seconds(of_run(changes, which, where="router")) for changes, *_ in (first, again)]
+        figures += [(f"{name} of {series}", *((statistic(of_it), page.interval(of_it, statistic)) for of_it in both))
+                    for name, statistic in (("mean", mean), ("median", median), ("99 %", p99))]
+    for hold in sorted({row["hold"] for row in first[2]}, key=int):
+        both = [seconds(row for row in lost if row["hold"] == hold) for _, _, lost, _ in (first, again)]
+        figures.append((f"silence with hold {hold} s", *map(page.median_of, both)))
+    _, failures, _, downloads = again
+    return page.agreement(figures, "means, medians and 99 % of all series and medians after silence") + page.fill(" ".join(
+        f"Of the connections made in it {made_and_cut(failures, downloads)}".split())) + "\n"
+
+
 def short(changes, failures, downloads):
     delays_s = seconds(of_run(changes, USUAL, where="router"))
-    cut = sum(failure["reason"] in CUT for failure in failures)
     return f"""a change of the set of LB pods is in the router's FIB after {mean(delays_s):.2f} s on average, {max(delays_s):.2f} s at
         most (the paper: {PAPER["mean"]} and {PAPER["longest"]} s). Of the connections made meanwhile, in all
-        runs, {len(failures) - cut or "none"} failed and {cut or "none"} was cut. {broken(downloads, "tunnel")} of {downloads[0]["downloads"]} downloads while all LB pods were
-        replaced; {broken(downloads, "nat").replace("With", "with")}."""
+        runs, {made_and_cut(failures, downloads)}"""
 
 
-def text(changes, failures, lost, downloads):
+def text(first, again):
+    changes, failures, lost, downloads = first
     usual = of_run(changes, USUAL, where="router")
-    delays_s, again_s = (seconds(of_run(changes, which, where="router")) for which in (USUAL, AGAIN))
+    delays_s, repeated_s = (seconds(of_run(changes, which, where="router")) for which in (USUAL, AGAIN))
     behind = [name for name, ours in (("mean", mean(delays_s)), ("99 %", p99(delays_s)), ("longest", max(delays_s)))
               if ours >= PAPER[name]]
     beside = "; behind the paper in: " + ", ".join(behind) if behind else ""
@@ -166,12 +190,12 @@ until the router's FIB no longer leads to the pod, and from the moment the pod c
 
 ![delays](evaluation/redundancy.svg)
 
-| s | here (95 % of resamplings) | a second run | the paper |
+| s | here (95 % of resamplings) | the series once more | the paper |
 |---|---|---|---|
-| mean | {spread(delays_s, mean)} | {spread(again_s, mean)} | {PAPER["mean"]} |
-| median | {spread(delays_s, median)} | {spread(again_s, median)} | |
-| 99 % | {spread(delays_s, p99)} | {spread(again_s, p99)} | {PAPER["99 %"]} |
-| longest | {max(delays_s):.2f} | {max(again_s):.2f} | {PAPER["longest"]} |
+| mean | {spread(delays_s, mean)} | {spread(repeated_s, mean)} | {PAPER["mean"]} |
+| median | {spread(delays_s, median)} | {spread(repeated_s, median)} | |
+| 99 % | {spread(delays_s, p99)} | {spread(repeated_s, p99)} | {PAPER["99 %"]} |
+| longest | {max(delays_s):.2f} | {max(repeated_s):.2f} | {PAPER["longest"]} |
 
 By kind; where another pod serves on the same node, it is the node's route that has to follow, not the router's. (The
 announcer's death is among the changes, but nothing is to follow from it, so it has no delay.)
@@ -212,6 +236,8 @@ with `coracle-resilient` beside its BGP daemon; in the last column the short req
 {broken(downloads, "nat")}, which is what MetalLB's manual tells its users to expect when the set of nodes changes.
 {broken(downloads, "tunnel")} ([services.md](services.md) says what that asks of the backends).
 
+{second_run(first, again)}
+
 What to know about it: one guest on one CPU runs the router, the reflectors and all pods, so these times include processes
 waiting for each other; the paper's machines were separate, and had one reflector. Of its delays we know only these three
 numbers, not from which moment they count. Here a start counts from the moment the pod has its table and a
@@ -225,16 +251,19 @@ hundred is no bound, and varies most from run to run.
 
 
 def main():
-    docs, *figures = sys.argv[1:]
+    words = sys.argv[1:]
+    second = words[0] == "--second"
+    docs, *figures = words[second:]
     evaluation = f"{docs}/evaluation"
     os.makedirs(evaluation, exist_ok=True)
-    page.begin(docs, "redundancy", bool(figures))
+    page.begin(docs, "redundancy", bool(figures) and not second)
     if figures:
-        collect(figures[0], evaluation)
-    changes, failures, lost, downloads = (page.read(f"{evaluation}/redundancy{name}.csv")
-                                          for name in ("", "-failures", "-link-lost", "-flows"))
+        collect(figures[0], evaluation, "-second" if second else "")
+    first, again = ([page.read(path) for path in paths if os.path.exists(path)]
+                    for paths in ([f"{evaluation}/redundancy{name}{suffix}.csv" for name in FILES] for suffix in ("", "-second")))
+    changes, failures, _, downloads = first
     plot(of_run(changes, USUAL, where="router"), f"{evaluation}/redundancy")
-    page.section(docs, "redundancy", short(changes, failures, downloads), text(changes, failures, lost, downloads))
+    page.section(docs, "redundancy", short(changes, failures, downloads), text(first, again))
 
 
 if __name__ == "__main__":

@@ -85,6 +85,16 @@ class BesideThePaper(TestOfPage):
         self.assertIn("With nat none broke", text)
         self.assertRegex(text, r"With tunnel \d+ broke \(plain\) and \d+ broke \(resilient\)")
 
+    def test_second_run_of_the_redundancy_agrees_or_does_not(self):
+        for name in ("", "-failures", "-link-lost", "-flows"):
+            shutil.copy(DOCS / f"evaluation/redundancy{name}.csv", self.csv / f"redundancy{name}-second.csv")
+        self.assertIn("In a second run 17 of the 17 means, medians and 99 % of all series and medians after silence agree: their "
+                      "ranges overlap with these. Of the connections made in it ", self.make("redundancy"))
+        self.scale("redundancy-second.csv", 10, "seconds", hold=["3"], reflectors=["1"])
+        self.scale("redundancy-link-lost-second.csv", 2, "seconds", hold=["9"])
+        self.assertRegex(self.make("redundancy"), r"In a second run 13 of the 17 .* Apart are: mean of series-3-1 \(.* s and then .* s\); "
+                         r"median of series-3-1 \(.*\); 99 % of series-3-1 \(.*\); silence with hold 9 s \(")
+
     def test_scalability_below_goals_and_paper_is_said(self):
         self.assertIn("Both goals (3.95 with 4 pods, 7.8 with 8) were met.", self.make("scalability"))
         self.scale("scalability.csv", 0.9, "bytes_per_s", pods=["4"])

@@ -37,6 +37,9 @@ plot "{data}" using (strcol(1) eq "down" ? $2 : NaN):3 with steps linewidth 2 ti
 
 
 def collect(figures, evaluation, suffix):
+    for source in (*RUNS.values(), "link-lost", "downloads"):
+        if not os.path.exists(f"{figures}/{source}.csv"):
+            sys.exit(f"redundancy.py: without {source}.csv the page stays as it is")
     for name, columns in COLUMNS.items():
         rows = [(*which, *(row[column] for column in columns)) for which, series in RUNS.items()
                 for row in page.read(f"{figures}/{series}{name}.csv")]
@@ -182,7 +185,7 @@ def text(first, again):
                         for kind, (n, refused, cut) in sorted(failed_by_kind(changes, failures).items()))
     return f"""## Redundancy (the paper's section 5.1)
 
-`test/bench/run redundancy`, 75 minutes: in the lab (the paper's Fig. 6 in one User-Mode-Linux guest with one CPU), pods of
+`test/bench/run redundancy`, 45 minutes: in the lab (the paper's Fig. 6 in one User-Mode-Linux guest with one CPU), pods of
 a fleet of one to four are started, stopped gracefully, killed as a whole, or lose one of their processes, at random, up to
 two at a time: {max(int(change["change"]) for change in of_run(changes, USUAL))} changes. What is measured is the time from the signal
 until the router's FIB no longer leads to the pod, and from the moment the pod can serve until it does. Hold time

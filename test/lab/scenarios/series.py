@@ -61,6 +61,7 @@ class Life:
         self.pod, self.series = fig6.lb_pod(name), series
         self.name, self.node = name, self.pod.node
         self.kind = None           # of the change that is under way
+        self.left_by = None        # the kind of that which any way to it dates from: a new pod may find a dead one's
         self.waits = None          # for "down", "up" or "end", since when
         self.since = self.signalled = 0.0
         self.mark = lost.now()     # when it was signalled
@@ -94,6 +95,8 @@ class Life:
 
     def begin(self, kind):
         self.kind, self.signalled, self.mark = kind, time.monotonic(), lost.now()
+        if kind != "start" or self.pod.address not in self.series.fibs[self.node]:
+            self.left_by = kind
         self.waits, self.since = ("up" if kind == "start" else "down"), self.signalled
         self.ready_since = None
         self.exabgp_asked = False
@@ -196,7 +199,7 @@ class Series:
         self.untruths = []     # (seconds, start, culprit, where, kind)
         self.too_late = []     # what took longer than it may
         self.late = 0          # changes of the router's FIB that took longer than 99 % of them may
-        self.crashes = []      # (start, end): from a kill until its way is gone
+        self.crashes = []      # (start, end): from a kill until its way is gone, and whenever there is one that it has left
         self.changes, self.deck = 0, []
         self.lives = {}
 
@@ -230,10 +233,12 @@ class Series:
             for address in self.fibs[node]:
                 life = by_address[address]
                 if not life.can_serve():
-                    bad[address] = (life.where(), life.kind)
+                    bad[address] = (life.where(), life.left_by)
         for culprit in set(self.untrue) - set(bad):
             since, mark, where, kind = self.untrue.pop(culprit)
             self.untruths.append((moment - since, since, culprit, where, kind))
+            if kind in KILLS:  # the way may have come back with a neighbour's route, which a node takes a moment to follow
+                self.crashes.append((since, moment))
             self.limit(where, moment - since, mark, f"untrue: {culprit}, {kind}")
         for culprit, what in bad.items():
             self.untrue.setdefault(culprit, (moment, lost.now(), *what))
@@ -311,15 +316,15 @@ def in_crash(series, start, end):
 
 
 def run(lab):
-    told = play(lab, LONG if lab.long else SHORT, "series")
+    played = [play(lab, LONG if lab.long else SHORT, "series")]
     if lab.long:  # a second time, for what one run is worth
         lab.settle()
-        told = f"{told}; again: {play(lab, LONG, 'series-again')}"
-    return told
+        played.append(play(lab, LONG, "series-again"))
+    return "; again: ".join(judged(*each) for each in played)
 
 
 def play(lab, count, name):
-    """`name`: of the files of figures; with another one the same seed makes other changes."""
+    """Returns what is to be judged. `name`: of the files of figures; with another one the same seed makes other changes."""
     seed = lab.seed or str(random.randrange(10**6))
     print(f"   {count} changes, CORACLE_TEST_SEED={seed}; about {count * 4} s")
     fibs = {"router": f"{fig6.VIP}/32", **{f"node{n}": POOL for n in fig6.NODES}}
@@ -339,7 +344,7 @@ def play(lab, count, name):
             figures.write(f"{name}-untrue", ("seconds", "time", "culprit", "where", "kind"), series.untruths)
             figures.write(f"{name}-failures", ("start", "end", "reason"), load.failures)
         rounds = next(record[3] for record in reversed(recorder.records) if record[1] == "rounds")
-    return judged(series, load, seed, took, rounds)
+    return series, load, seed, took, rounds
 
 
 def judged(series, load, seed, took, rounds):

@@ -12,12 +12,11 @@ def reflectors(count):
 
 
 def run(lab):
-    told = []
+    played = {}
     for hold_time_s, count in SETUPS:
         lab.configure(holdTime=hold_time_s, reflectors=reflectors(count))
         lab.wait(lab.is_settled, 30, f"sessions with a hold time of {hold_time_s} s and {count} reflectors")
-        said = series.play(lab, LONG if lab.long else SHORT, f"series-{hold_time_s}-{count}")
-        told.append(f"hold time {hold_time_s} s, {count} reflectors: {said}")
-        print(f"   {told[-1]}")
+        played[hold_time_s, count] = series.play(lab, LONG if lab.long else SHORT, f"series-{hold_time_s}-{count}")
         lab.settle()
-    return "; ".join(told)
+    return "; ".join(f"hold time {hold_time_s} s, {count} reflectors: {series.judged(*each)}"
+                     for (hold_time_s, count), each in played.items())

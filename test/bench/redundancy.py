@@ -185,7 +185,7 @@ def text(first, again):
                         for kind, (n, refused, cut) in sorted(failed_by_kind(changes, failures).items()))
     return f"""## Redundancy (the paper's section 5.1)
 
-`test/bench/run redundancy`, 45 minutes: in the lab (the paper's Fig. 6 in one User-Mode-Linux guest with one CPU), pods of
+`test/bench/run redundancy`, 40 minutes: in the lab (the paper's Fig. 6 in one User-Mode-Linux guest with one CPU), pods of
 a fleet of one to four are started, stopped gracefully, killed as a whole, or lose one of their processes, at random, up to
 two at a time: {max(int(change["change"]) for change in of_run(changes, USUAL))} changes. What is measured is the time from the signal
 until the router's FIB no longer leads to the pod, and from the moment the pod can serve until it does. Hold time

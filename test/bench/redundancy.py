@@ -163,8 +163,10 @@ def second_run(first, again):
         both = [seconds(row for row in lost if row["hold"] == hold) for _, _, lost, _ in (first, again)]
         figures.append((f"silence with hold {hold} s", *map(page.median_of, both)))
     _, failures, _, downloads = again
+    short_failed = sum(int(row["failed"]) for row in downloads)
     return page.agreement(figures, "means, medians and 99 % of all series and medians after silence") + page.fill(" ".join(
-        f"Of the connections made in it {made_and_cut(failures, downloads)}".split())) + "\n"
+        f"Of the connections made in it {made_and_cut(failures, downloads)} Of the short requests beside the downloads "
+        f"{short_failed or 'none'} failed. ([redundancy-second.csv](evaluation/redundancy-second.csv))".split())) + "\n"
 
 
 def short(changes, failures, downloads):
